@@ -1,0 +1,68 @@
+"""Endless batches of fresh training scenes with captions, drawn in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from toyland.captions import write_caption
+from toyland.drawing import draw_scene
+from toyland.scene import SPLITS, sample_scene
+
+Batch = tuple[torch.Tensor, torch.Tensor]  # images uint8 (B, H, W, 3), texts int64 (B, L)
+
+
+class CaptionedScenes(IterableDataset[Batch]):
+    """Batches of scene number `start`, `start + 1`, ... of the training split; every scene is seen once.
+
+    The first `alone` scenes are mostly single things, fewer and fewer of them (a curriculum).
+    """
+
+    def __init__(self, tokenizer_directory: Path, pixels: int, batch: int, start: int = 0, alone: int = 0) -> None:
+        self.tokenizer_directory, self.pixels, self.batch = tokenizer_directory, pixels, batch
+        self.start, self.alone = start, alone
+
+    def __iter__(self) -> Iterator[Batch]:
+        from open_clip import get_tokenizer
+
+        torch.set_num_threads(1)
+        tokenizer = get_tokenizer(f"local-dir:{self.tokenizer_directory}")
+        worker = get_worker_info()
+        mine, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        first = self.start + mine * self.batch
+        while True:
+            numbers = range(first, first + self.batch)
+            pairs = [self._pair(number % SPLITS["train"].count) for number in numbers]
+            yield torch.from_numpy(np.stack([image for image, _ in pairs])), tokenizer([text for _, text in pairs])
+            first += workers * self.batch
+
+    def _pair(self, number: int) -> tuple[np.ndarray, str]:
+        rng = Random(f"caption-{number}")
+        single = rng.random() < 0.8 * max(0.0, 1 - number / self.alone) if self.alone else False
+        scene = sample_scene(number, "train", things=1 if single else None)
+        return np.asarray(draw_scene(scene, self.pixels)), write_caption(scene, rng)
+
+
+def training_batches(dataset: CaptionedScenes, workers: int) -> Iterator[Batch]:
+    """The dataset's batches, drawn in `workers` processes (0: in this one)."""
+    return iter(DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
+
+
+def augmented(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """uint8 (B, H, W, 3) -> float (B, 3, H, W) in [-1, 1], with random brightness, contrast and softness.
+
+    What uploads and resizing do to a picture; nothing that would make a caption untrue.
+    """
+    x = images.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+    def amount(low: float, high: float) -> torch.Tensor:
+        return torch.empty(len(x), 1, 1, 1, device=x.device).uniform_(low, high, generator=generator)
+
+    soft = torch.nn.functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    x = torch.lerp(x, soft, amount(-0.2, 0.5))
+    return (x * amount(0.85, 1.1) + amount(-0.08, 0.08)).clamp(-1, 1)

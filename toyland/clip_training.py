@@ -1,0 +1,186 @@
+"""Training a built-in CLIP with the contrastive loss of Radford et al. 2021 (arXiv 2103.00020): pictures and captions,
+no labels. Runs the same on CPU and GPU, stops at its budget, and resumes where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from toyland.clip_data import CaptionedScenes, augmented, training_batches
+from toyland.clip_models import new_model, prepare_tokenizer, save_weights, write_config
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train one tower. Times in seconds; the learning rate follows the time spent, not the steps."""
+
+    tower: str
+    budget: float
+    pixels: int
+    batch: int = 256
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.03  # share of the budget
+    alone: int = 60_000  # scenes of the curriculum
+    ema: float = 0.998
+    seed: int = 0
+    precision: str = "fp32"
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: batches, scenes seen, seconds, and the loss and in-batch accuracy, smoothed."""
+
+    step: int
+    scenes: int
+    seconds: float
+    loss: float
+    accuracy: float
+
+
+def learning_rate(recipe: Recipe, seconds: float) -> float:
+    """Linear warm-up, then cosine to zero, over the budget."""
+    share = min(seconds / recipe.budget, 1.0)
+    if share < recipe.warmup:
+        return recipe.lr * max(share / recipe.warmup, 0.01)
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (share - recipe.warmup) / (1 - recipe.warmup)))
+
+
+def contrastive_loss(image: torch.Tensor, text: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Symmetric InfoNCE of unit vectors (B, D), and the share of pictures whose own caption scores highest."""
+    logits = scale.float() * image.float() @ text.float().T
+    target = torch.arange(len(logits), device=logits.device)
+    loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    return loss, (logits.argmax(dim=1) == target).float().mean()
+
+
+class ClipTraining:
+    """One run: model, averaged weights, optimiser, and its folder with the last state and the exported model."""
+
+    def __init__(self, recipe: Recipe, folder: Path, device: str, start_from: Path | None = None) -> None:
+        self.recipe, self.folder, self.device = recipe, folder, torch.device(device)
+        torch.manual_seed(recipe.seed)
+        prepare_tokenizer(folder)
+        write_config(recipe.tower, folder, recipe.pixels)
+        self.model = new_model(recipe.tower, folder, recipe.pixels).to(self.device)
+        if recipe.tower == "rn":
+            self.model = self.model.to(memory_format=torch.channels_last)
+        if start_from is not None:
+            load_what_fits(self.model, start_from)
+        self.ema = {k: v.detach().clone().float() for k, v in self.model.state_dict().items()}
+        matrices = [p for p in self.model.parameters() if p.ndim >= 2]
+        others = [p for p in self.model.parameters() if p.ndim < 2]
+        groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), eps=1e-6)
+        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
+        self.progress = Progress(0, 0, 0.0, float("nan"), 0.0)
+
+    @property
+    def state_file(self) -> Path:
+        return self.folder / "training.pt"
+
+    def resume(self) -> None:
+        """Go on from the folder's last state; a budget other than the state's stretches the schedule."""
+        if not self.state_file.is_file():
+            raise ValueError(f"nothing to resume: {self.state_file} does not exist")
+        state = torch.load(self.state_file, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.ema = state["ema"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+
+    def save(self) -> None:
+        """Write the state for `resume` and export the averaged weights as an open_clip checkpoint."""
+        partial = self.state_file.with_suffix(".partial")
+        state: dict[str, Any] = {"model": self.model.state_dict(), "ema": self.ema}
+        torch.save(state | {"optimizer": self.optimizer.state_dict(), "progress": asdict(self.progress)}, partial)
+        partial.replace(self.state_file)
+        save_weights(self.ema, self.folder)
+
+    def run(self) -> Iterator[Progress]:
+        """Train until the budget is spent, yielding after every batch."""
+        recipe = self.recipe
+        dataset = CaptionedScenes(self.folder, recipe.pixels, recipe.batch, self.progress.scenes, recipe.alone)
+        batches = training_batches(dataset, recipe.workers)
+        spent, began = self.progress.seconds, time.monotonic()
+        while self.progress.seconds < recipe.budget:
+            loss, accuracy = self._step(*next(batches))
+            p = self.progress
+            keep = 0.98 if p.step else 0.0
+            smooth = (
+                value if math.isnan(old) or not p.step else keep * old + (1 - keep) * value
+                for old, value in ((p.loss, loss), (p.accuracy, accuracy))
+            )
+            seconds = spent + time.monotonic() - began
+            self.progress = Progress(p.step + 1, p.scenes + recipe.batch, seconds, *smooth)
+            yield self.progress
+
+    def _step(self, images: torch.Tensor, texts: torch.Tensor) -> tuple[float, float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, self.progress.seconds)
+        self.model.train()
+        with contextlib.ExitStack() as stack:
+            if self.recipe.precision == "bf16":
+                stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
+                if self.device.type == "cpu":  # the fused kernel's bf16 backward is far slower than plain products
+                    stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            x = augmented(images.to(self.device), self.generator)
+            if self.recipe.tower == "rn":
+                x = x.contiguous(memory_format=torch.channels_last)
+            image, text, scale = self.model(x, texts.to(self.device))
+            loss, accuracy = contrastive_loss(image, text, scale)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(max=math.log(100))
+            self._average()
+        return loss.item(), accuracy.item()
+
+    def _average(self) -> None:
+        """Exponential moving average of the weights, warmed up so that the first steps are forgotten."""
+        keep = min(self.recipe.ema, (1 + self.progress.step) / (10 + self.progress.step))
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.ema[name].lerp_(value.float(), 1 - keep)
+            else:
+                self.ema[name].copy_(value)
+
+
+def load_what_fits(model: torch.nn.Module, directory: Path) -> list[str]:
+    """Load an open_clip checkpoint's weights where name and shape agree, and return the names of the rest.
+
+    The position embedding of an attention pool is interpolated (bicubic) when the grid differs: a ModifiedResNet can
+    be pre-trained small and finished large.
+    """
+    from safetensors.torch import load_file
+
+    own = model.state_dict()
+    state = {k: v.float() for k, v in load_file(directory / "open_clip_model.safetensors").items()}
+    name = "visual.attnpool.positional_embedding"
+    if name in own and name in state and own[name].shape != state[name].shape:
+        state[name] = _resized_positions(state[name], own[name].shape[0])
+    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict(fitting, strict=False)
+    return sorted(set(own) - set(fitting))
+
+
+def _resized_positions(embedding: torch.Tensor, rows: int) -> torch.Tensor:
+    """Attention-pool positions (1 + g*g, D) for a grid of rows - 1 cells; the first row, the mean's, is kept."""
+    old, new = math.isqrt(len(embedding) - 1), math.isqrt(rows - 1)
+    grid = embedding[1:].T.reshape(1, -1, old, old)
+    grid = F.interpolate(grid, size=(new, new), mode="bicubic", align_corners=False)
+    return torch.cat([embedding[:1], grid.flatten(2)[0].T])
+

@@ -1,0 +1,70 @@
+"""Scenes to pixels: the picture, an exact mask and a box per thing, at any resolution from the same scene."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+from toyland.art import draw_place, draw_thing
+from toyland.scene import Scene, Thing
+
+MAX_PIXELS = 2048
+BOX_PIXELS = 512  # boxes are read off masks of this size
+
+# Sized for training: all kinds, colours and sides of a 64 or 128 pixel picture.
+_place = lru_cache(maxsize=512)(draw_place)
+
+
+_thing = lru_cache(maxsize=4096)(draw_thing)
+
+
+@lru_cache(maxsize=8192)
+def _sprite(kind: str, colour: str, side: int, flip: bool) -> tuple[Image.Image, Image.Image]:
+    sprite = _thing(kind, colour, side)
+    if flip:
+        sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return sprite.convert("RGB"), sprite.getchannel("A")
+
+
+def _placed(thing: Thing, pixels: int) -> tuple[Image.Image, Image.Image, tuple[int, int]]:
+    """A thing's colours, its alpha, and its upper left corner, in whole pixels."""
+    side = max(1, round(thing.scale * pixels))
+    corner = round(thing.x * pixels - side / 2), round(thing.y * pixels - side / 2)
+    return *_sprite(thing.kind, thing.colour, side, thing.flip), corner
+
+
+def draw_scene(scene: Scene, pixels: int) -> Image.Image:
+    """The picture of a scene: RGB, `pixels` x `pixels`. ValueError outside 8 to 2048 pixels."""
+    _check_pixels(pixels)
+    picture = _place(scene.place, scene.variant, pixels).copy()
+    for thing in scene.things:
+        colours, alpha, corner = _placed(thing, pixels)
+        picture.paste(colours, corner, alpha)
+    return picture
+
+
+def scene_masks(scene: Scene, pixels: int) -> np.ndarray:
+    """Where each thing can be seen: bool (things, pixels, pixels). Masks never overlap: the one in front wins."""
+    _check_pixels(pixels)
+    owner = Image.new("I", (pixels, pixels), 0)
+    for number, thing in enumerate(scene.things, start=1):
+        _, alpha, corner = _placed(thing, pixels)
+        owner.paste(number, corner, alpha.point(lambda a: 255 * (a > 127)))
+    return np.asarray(owner)[None] == np.arange(1, len(scene.things) + 1)[:, None, None]
+
+
+def scene_boxes(scene: Scene) -> tuple[tuple[float, float, float, float], ...]:
+    """Left, top, right, bottom of the visible part of each thing, in fractions of the picture."""
+    boxes = []
+    for mask in scene_masks(scene, BOX_PIXELS):
+        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+        edges = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+        boxes.append(tuple(float(edge) / BOX_PIXELS for edge in edges))
+    return tuple(boxes)  # type: ignore[return-value]
+
+
+def _check_pixels(pixels: int) -> None:
+    if not 8 <= pixels <= MAX_PIXELS:
+        raise ValueError(f"a picture of {pixels} pixels cannot be drawn; choose 8 to {MAX_PIXELS}")
