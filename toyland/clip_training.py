@@ -28,7 +28,8 @@ class Recipe:
     budget: float
     pixels: int
     batch: int = 256
-    lr: float = 1e-3
+    lr: float = 1e-3  # AdamW's full rate
+    muon_lr: float = 1e-2
     weight_decay: float = 0.05
     warmup: float = 0.03  # share of the budget
     alone: int = 60_000  # scenes of the curriculum
@@ -50,11 +51,11 @@ class Progress:
 
 
 def learning_rate(recipe: Recipe, seconds: float) -> float:
-    """Linear warm-up, then cosine to zero, over the budget."""
+    """The share of the full rate in [0, 1]: linear warm-up, then cosine to zero, over the budget."""
     share = min(seconds / recipe.budget, 1.0)
     if share < recipe.warmup:
-        return recipe.lr * max(share / recipe.warmup, 0.01)
-    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (share - recipe.warmup) / (1 - recipe.warmup)))
+        return max(share / recipe.warmup, 0.01)
+    return 0.5 * (1 + math.cos(math.pi * (share - recipe.warmup) / (1 - recipe.warmup)))
 
 
 def contrastive_loss(image: torch.Tensor, text: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -63,6 +64,25 @@ def contrastive_loss(image: torch.Tensor, text: torch.Tensor, scale: torch.Tenso
     target = torch.arange(len(logits), device=logits.device)
     loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
     return loss, (logits.argmax(dim=1) == target).float().mean()
+
+
+def optimizers(model: torch.nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the matrices of the transformers' blocks, AdamW for everything else.
+
+    Every group keeps its full rate as `peak`; `learning_rate` gives the share of it at any time.
+    """
+    hidden, matrices, others = [], [], []
+    for name, parameter in model.named_parameters():
+        in_block = ".resblocks." in name and parameter.ndim == 2
+        (hidden if in_block else matrices if parameter.ndim >= 2 else others).append(parameter)
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), eps=1e-6, fused=True),
+        torch.optim.Muon(hidden, lr=recipe.muon_lr, weight_decay=recipe.weight_decay),
+    ]
+    for group in (group for optimizer in found for group in optimizer.param_groups):
+        group["peak"] = group["lr"]
+    return found
 
 
 class ClipTraining:
@@ -79,10 +99,7 @@ class ClipTraining:
         if start_from is not None:
             load_what_fits(self.model, start_from)
         self.ema = {k: v.detach().clone().float() for k, v in self.model.state_dict().items()}
-        matrices = [p for p in self.model.parameters() if p.ndim >= 2]
-        others = [p for p in self.model.parameters() if p.ndim < 2]
-        groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), eps=1e-6)
+        self.optimizers = optimizers(self.model, recipe)
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.progress = Progress(0, 0, 0.0, float("nan"), 0.0)
 
@@ -97,14 +114,15 @@ class ClipTraining:
         state = torch.load(self.state_file, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.ema = state["ema"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.progress = Progress(**state["progress"])
 
     def save(self) -> None:
         """Write the state for `resume` and export the averaged weights as an open_clip checkpoint."""
         partial = self.state_file.with_suffix(".partial")
         state: dict[str, Any] = {"model": self.model.state_dict(), "ema": self.ema}
-        torch.save(state | {"optimizer": self.optimizer.state_dict(), "progress": asdict(self.progress)}, partial)
+        torch.save(state | {"optimizers": [o.state_dict() for o in self.optimizers], "progress": asdict(self.progress)}, partial)
         partial.replace(self.state_file)
         save_weights(self.ema, self.folder)
 
@@ -127,8 +145,9 @@ class ClipTraining:
             yield self.progress
 
     def _step(self, images: torch.Tensor, texts: torch.Tensor) -> tuple[float, float]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, self.progress.seconds)
+        share = learning_rate(self.recipe, self.progress.seconds)
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
+            group["lr"] = share * group["peak"]
         self.model.train()
         with contextlib.ExitStack() as stack:
             if self.recipe.precision == "bf16":
@@ -140,10 +159,11 @@ class ClipTraining:
                 x = x.contiguous(memory_format=torch.channels_last)
             image, text, scale = self.model(x, texts.to(self.device))
             loss, accuracy = contrastive_loss(image, text, scale)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(max=math.log(100))
             self._average()
