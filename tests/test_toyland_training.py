@@ -120,7 +120,7 @@ def test_learning_rate_follows_the_time_spent():
     assert learning_rate(plan, 100) == learning_rate(plan, 1000) == 0
 
 
-@pytest.mark.parametrize("tower, pixels", [("vit", 64), ("rn", 64)])
+@pytest.mark.parametrize(("tower", "pixels"), [("vit", 64), ("rn", 64)])
 def test_training_learns_saves_and_resumes(tokenizer_folder, tmp_path, tower, pixels):
     first = training(tokenizer_folder, tmp_path / "run", tower=tower, pixels=pixels)
     losses = [progress.loss for progress in islice(first.run(), 3)]
@@ -129,7 +129,9 @@ def test_training_learns_saves_and_resumes(tokenizer_folder, tmp_path, tower, pi
     second = training(tokenizer_folder, tmp_path / "run", tower=tower, pixels=pixels)
     second.resume()
     assert second.progress == first.progress
-    for (name, a), b in zip(first.model.state_dict().items(), second.model.state_dict().values(), strict=True):
+    for (name, a), b in zip(
+        first.model.state_dict().items(), second.model.state_dict().values(), strict=True
+    ):
         assert torch.equal(a, b), name
     after = next(second.run())
     assert after.scenes == first.progress.scenes + 16

@@ -41,7 +41,9 @@ def train_clip(arguments: argparse.Namespace) -> None:
     from toyland.clip_models import VISION_CFGS, copy_tokenizer
     from toyland.clip_training import ClipTraining, Recipe
 
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if arguments.device == "auto" else arguments.device
+    device = (
+        ("cuda" if torch.cuda.is_available() else "cpu") if arguments.device == "auto" else arguments.device
+    )
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     recipe = Recipe(
@@ -91,7 +93,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def seconds(budget: str) -> float:
-    """"90s", "60m" or "2h" in seconds. ValueError for anything else."""
+    """ "90s", "60m" or "2h" in seconds. ValueError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", budget)
     if not match or float(match[1]) == 0:
         raise ValueError(f"budget {budget!r} is not a time; write it as 90s, 60m or 2h")
@@ -120,14 +122,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
-    models = commands.add_parser("train", help="train a built-in model").add_subparsers(required=True, metavar="model")
+    models = commands.add_parser("train", help="train a built-in model").add_subparsers(
+        required=True, metavar="model"
+    )
     command = models.add_parser("clip", help="picture-caption matching")
     command.add_argument("--tower", choices=["vit", "rn"], default="vit")
     command.add_argument("--budget", default="60m", help="time to spend in all: 90s, 60m, 2h")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    command.add_argument("--resume", action="store_true", help="go on from the folder's last state, if there is one")
-    command.add_argument("--start-from", type=Path, help="a model folder whose fitting weights and tokenizer to take")
-    command.add_argument("--pixels", type=int, help="size of the training pictures (default: the model's own)")
+    command.add_argument(
+        "--resume", action="store_true", help="go on from the folder's last state, if there is one"
+    )
+    command.add_argument(
+        "--start-from", type=Path, help="a model folder whose fitting weights and tokenizer to take"
+    )
+    command.add_argument(
+        "--pixels", type=int, help="size of the training pictures (default: the model's own)"
+    )
     command.add_argument("--batch", type=int, default=256)
     command.add_argument("--lr", type=float, default=1e-3)
     command.add_argument("--alone", type=int, default=60_000, help="scenes of the single-thing curriculum")

@@ -23,7 +23,9 @@ class CaptionedScenes(IterableDataset[Batch]):
     The first `alone` scenes are mostly single things, fewer and fewer of them (a curriculum).
     """
 
-    def __init__(self, tokenizer_directory: Path, pixels: int, batch: int, start: int = 0, alone: int = 0) -> None:
+    def __init__(
+        self, tokenizer_directory: Path, pixels: int, batch: int, start: int = 0, alone: int = 0
+    ) -> None:
         self.tokenizer_directory, self.pixels, self.batch = tokenizer_directory, pixels, batch
         self.start, self.alone = start, alone
 
@@ -38,7 +40,10 @@ class CaptionedScenes(IterableDataset[Batch]):
         while True:
             numbers = range(first, first + self.batch)
             pairs = [self._pair(number % SPLITS["train"].count) for number in numbers]
-            yield torch.from_numpy(np.stack([image for image, _ in pairs])), tokenizer([text for _, text in pairs])
+            yield (
+                torch.from_numpy(np.stack([image for image, _ in pairs])),
+                tokenizer([text for _, text in pairs]),
+            )
             first += workers * self.batch
 
     def _pair(self, number: int) -> tuple[np.ndarray, str]:
@@ -50,7 +55,9 @@ class CaptionedScenes(IterableDataset[Batch]):
 
 def training_batches(dataset: CaptionedScenes, workers: int) -> Iterator[Batch]:
     """The dataset's batches, drawn in `workers` processes (0: in this one)."""
-    return iter(DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
+    return iter(
+        DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
+    )
 
 
 def augmented(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

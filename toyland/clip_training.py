@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +57,9 @@ def learning_rate(recipe: Recipe, seconds: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (share - recipe.warmup) / (1 - recipe.warmup)))
 
 
-def contrastive_loss(image: torch.Tensor, text: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def contrastive_loss(
+    image: torch.Tensor, text: torch.Tensor, scale: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Symmetric InfoNCE of unit vectors (B, D), and the share of pictures whose own caption scores highest."""
     logits = scale.float() * image.float() @ text.float().T
     target = torch.arange(len(logits), device=logits.device)
@@ -71,11 +72,16 @@ def optimizers(model: torch.nn.Module, recipe: Recipe) -> list[torch.optim.Optim
 
     Every group keeps its full rate as `peak`; `learning_rate` gives the share of it at any time.
     """
-    hidden, matrices, others = [], [], []
+    hidden: list[torch.nn.Parameter] = []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         in_block = ".resblocks." in name and parameter.ndim == 2
         (hidden if in_block else matrices if parameter.ndim >= 2 else others).append(parameter)
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     found: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), eps=1e-6, fused=True),
         torch.optim.Muon(hidden, lr=recipe.muon_lr, weight_decay=recipe.weight_decay),
@@ -121,15 +127,22 @@ class ClipTraining:
     def save(self) -> None:
         """Write the state for `resume` and export the averaged weights as an open_clip checkpoint."""
         partial = self.state_file.with_suffix(".partial")
-        state: dict[str, Any] = {"model": self.model.state_dict(), "ema": self.ema}
-        torch.save(state | {"optimizers": [o.state_dict() for o in self.optimizers], "progress": asdict(self.progress)}, partial)
+        state = {
+            "model": self.model.state_dict(),
+            "ema": self.ema,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "progress": asdict(self.progress),
+        }
+        torch.save(state, partial)
         partial.replace(self.state_file)
         save_weights(self.ema, self.folder)
 
     def run(self) -> Iterator[Progress]:
         """Train until the budget is spent, yielding after every batch."""
         recipe = self.recipe
-        dataset = CaptionedScenes(self.folder, recipe.pixels, recipe.batch, self.progress.scenes, recipe.alone)
+        dataset = CaptionedScenes(
+            self.folder, recipe.pixels, recipe.batch, self.progress.scenes, recipe.alone
+        )
         batches = training_batches(dataset, recipe.workers)
         spent, began = self.progress.seconds, time.monotonic()
         while self.progress.seconds < recipe.budget:
@@ -152,7 +165,9 @@ class ClipTraining:
         with contextlib.ExitStack() as stack:
             if self.recipe.precision == "bf16":
                 stack.enter_context(torch.autocast(self.device.type, torch.bfloat16))
-                if self.device.type == "cpu":  # the fused kernel's bf16 backward is far slower than plain products
+                if (
+                    self.device.type == "cpu"
+                ):  # the fused kernel's bf16 backward is far slower than plain products
                     stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             x = augmented(images.to(self.device), self.generator)
             if self.recipe.tower == "rn":
@@ -203,4 +218,3 @@ def _resized_positions(embedding: torch.Tensor, rows: int) -> torch.Tensor:
     grid = embedding[1:].T.reshape(1, -1, old, old)
     grid = F.interpolate(grid, size=(new, new), mode="bicubic", align_corners=False)
     return torch.cat([embedding[:1], grid.flatten(2)[0].T])
-

@@ -57,12 +57,17 @@ def scene_masks(scene: Scene, pixels: int) -> np.ndarray:
 
 def scene_boxes(scene: Scene) -> tuple[tuple[float, float, float, float], ...]:
     """Left, top, right, bottom of the visible part of each thing, in fractions of the picture."""
-    boxes = []
-    for mask in scene_masks(scene, BOX_PIXELS):
-        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-        edges = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-        boxes.append(tuple(float(edge) / BOX_PIXELS for edge in edges))
-    return tuple(boxes)  # type: ignore[return-value]
+    return tuple(_box(mask) for mask in scene_masks(scene, BOX_PIXELS))
+
+
+def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
+    columns, rows = (np.flatnonzero(mask.any(axis=axis)) / BOX_PIXELS for axis in (0, 1))
+    return (
+        float(columns[0]),
+        float(rows[0]),
+        float(columns[-1] + 1 / BOX_PIXELS),
+        float(rows[-1] + 1 / BOX_PIXELS),
+    )
 
 
 def _check_pixels(pixels: int) -> None:

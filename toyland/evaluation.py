@@ -34,7 +34,7 @@ Question = Callable[[Scene], list[str]]  # captions, the right one first
 
 def evaluate_clip(
     model: str, split: str = "test", scenes: int = 2000, device: str = "auto"
-) -> dict[str, float | int | str]:
+) -> dict[str, object]:
     """All figures of a model (a catalogue name or a folder) on `scenes` scenes each of a split. Shares in [0, 1].
 
     ValueError for an unknown model or split, or fewer than 10 scenes.
@@ -46,7 +46,9 @@ def evaluate_clip(
     pairs = [scene for scene in _scenes(split, 2, scenes * 2) if _two_kinds(scene)][:scenes]
     related = [scene for scene in pairs if relation(*scene.things)]
     two_colours = [scene for scene in pairs if scene.things[0].colour != scene.things[1].colour]
-    features = {id(s): f for group in (single, pairs) for s, f in zip(group, _encode(clip, group), strict=True)}
+    features = {
+        id(s): f for group in (single, pairs) for s, f in zip(group, _encode(clip, group), strict=True)
+    }
     ask = _Asker(clip, features)
     unseen = _scenes(f"{split}-unseen", 1, scenes)
     ask.features |= {id(s): f for s, f in zip(unseen, _encode(clip, unseen), strict=True)}
@@ -68,25 +70,25 @@ def evaluate_clip(
 
 
 def kind_question(scene: Scene) -> list[str]:
-    """"a cat" against every other kind."""
+    """ "a cat" against every other kind."""
     thing = scene.things[0]
     return [with_article(plain_noun(kind)) for kind in _first(thing.kind, KINDS)]
 
 
 def colour_question(scene: Scene) -> list[str]:
-    """"a red cat" against the cat in every other colour."""
+    """ "a red cat" against the cat in every other colour."""
     thing = scene.things[0]
     return [with_article(f"{colour} {plain_noun(thing.kind)}") for colour in _first(thing.colour, COLOURS)]
 
 
 def place_question(scene: Scene) -> list[str]:
-    """"a red cat on the grass" against every other place."""
+    """ "a red cat on the grass" against every other place."""
     phrase = with_article(scene.things[0].phrase)
     return [f"{phrase} {PLACE_PHRASES[place][0]}" for place in _first(scene.place, PLACES)]
 
 
 def pair_question(scene: Scene) -> list[str]:
-    """"a red cat" against every other pair of colour and kind, 191 of them."""
+    """ "a red cat" against every other pair of colour and kind, 191 of them."""
     thing = scene.things[0]
     right = (thing.colour, thing.kind)
     pairs = _first(right, [(colour, kind) for colour in COLOURS for kind in KINDS])
@@ -94,7 +96,7 @@ def pair_question(scene: Scene) -> list[str]:
 
 
 def hard_negatives(scene: Scene) -> list[str]:
-    """"a red cat and a blue car" against nine captions with one word replaced by another of its type."""
+    """ "a red cat and a blue car" against nine captions with one word replaced by another of its type."""
     words = [(thing.colour, thing.kind) for thing in scene.things]
     wrong = set()
     for i, (colour, kind) in enumerate(words):
@@ -112,13 +114,15 @@ def exchanged_colours(scene: Scene) -> list[str]:
 
 
 def mirrored_relation(scene: Scene) -> list[str]:
-    """"a red cat left of a blue car" against the opposite."""
+    """ "a red cat left of a blue car" against the opposite."""
     a, b = scene.things
     stands = relation(a, b)
     if stands is None:
         raise ValueError("the two things stand in no clear relation")
     opposite = {"left": "right", "right": "left", "above": "below", "below": "above"}[stands]
-    return [f"{with_article(a.phrase)} {RELATIONS[r][0]} {with_article(b.phrase)}" for r in (stands, opposite)]
+    return [
+        f"{with_article(a.phrase)} {RELATIONS[r][0]} {with_article(b.phrase)}" for r in (stands, opposite)
+    ]
 
 
 def score_contrasts(clip: Clip, split: str) -> dict[str, float]:
@@ -184,5 +188,3 @@ def _first(right: object, choices: object) -> list:  # type: ignore[type-arg]
 
 def _both(words: tuple[tuple[str, str], ...]) -> str:
     return " and ".join(with_article(f"{colour} {plain_noun(kind)}") for colour, kind in words)
-
-

@@ -15,7 +15,8 @@ from toyland.art import COLOURS, KINDS, PLACES
 from toyland.vocabulary import plain_noun
 
 VARIANTS = 16  # arrangements of every place
-SCALES = {"small": (16, 21), "large": (27, 36)}  # side of a thing's square, in 64ths: few sizes, so that sprites can be cached
+# Side of a thing's square in 64ths of the picture: few different sizes, so that sprites can be cached.
+SCALES = {"small": (16, 21), "large": (27, 36)}
 
 _KINDS, _COLOURS = tuple(KINDS), tuple(COLOURS)
 
@@ -151,7 +152,11 @@ def sample_scene(seed: int, split: str = "balanced", things: int | None = None) 
     variant = rng.randrange(VARIANTS)
     placed: list[Thing] = []
     for i in range(count):
-        kind = placed[0].kind if repeats and i else _sample_kind(rng, rule, place, {thing.kind for thing in placed})
+        kind = (
+            placed[0].kind
+            if repeats and i
+            else _sample_kind(rng, rule, place, {thing.kind for thing in placed})
+        )
         colour = placed[0].colour if repeats and i else _sample_colour(rng, rule, kind)
         thing = _place_thing(rng, kind, colour, count, placed)
         if thing is not None:

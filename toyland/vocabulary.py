@@ -31,7 +31,12 @@ NOUNS: dict[str, tuple[Noun, ...]] = {
     "ring": (("ring", "rings"), ("hoop", "hoops"), ("doughnut", "doughnuts")),
     "diamond": (("diamond", "diamonds"), ("rhombus", "rhombuses")),
     "car": (("car", "cars"), ("automobile", "automobiles")),
-    "boat": (("boat", "boats"), ("sailing boat", "sailing boats"), ("ship", "ships"), ("sailboat", "sailboats")),
+    "boat": (
+        ("boat", "boats"),
+        ("sailing boat", "sailing boats"),
+        ("ship", "ships"),
+        ("sailboat", "sailboats"),
+    ),
     "plane": (("plane", "planes"), ("airplane", "airplanes"), ("aeroplane", "aeroplanes"), ("jet", "jets")),
     "train": (("train", "trains"), ("locomotive", "locomotives"), ("steam engine", "steam engines")),
 }
@@ -85,7 +90,12 @@ PLACE_NOUNS: dict[str, tuple[str, ...]] = {
 
 COUNT_WORDS = {2: "two", 3: "three", 4: "four"}
 
-for _words, _names in ((NOUNS, KINDS), (COLOUR_WORDS, COLOURS), (PLACE_PHRASES, PLACES), (PLACE_NOUNS, PLACES)):
+for _words, _names in (
+    (NOUNS, KINDS),
+    (COLOUR_WORDS, COLOURS),
+    (PLACE_PHRASES, PLACES),
+    (PLACE_NOUNS, PLACES),
+):
     if set(_words) != set(_names):
         raise ValueError(f"words and drawings disagree on {sorted(set(_words) ^ set(_names))}")
 
