@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from toyland.captions import write_caption
 from toyland.drawing import draw_scene
-from toyland.scene import SPLITS, sample_scene
+from toyland.scene import SPLITS, Scene, Thing, sample_scene
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # images uint8 (B, H, W, 3), texts int64 (B, L)
 
@@ -20,14 +21,16 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # images uint8 (B, H, W, 3), texts in
 class CaptionedScenes(IterableDataset[Batch]):
     """Batches of scene number `start`, `start + 1`, ... of the training split; every scene is seen once.
 
-    The first `alone` scenes are mostly single things, fewer and fewer of them (a curriculum).
+    Two curricula: the first `alone` scenes are mostly single things, fewer and fewer of them; and with `zoom` above 1
+    all scenes are single things, drawn that much larger, so that small pictures show them at the size in pixels that
+    they have in full pictures.
     """
 
     def __init__(
-        self, tokenizer_directory: Path, pixels: int, batch: int, start: int = 0, alone: int = 0
+        self, tokenizer_directory: Path, pixels: int, batch: int, start: int = 0, alone: int = 0, zoom: float = 1
     ) -> None:
         self.tokenizer_directory, self.pixels, self.batch = tokenizer_directory, pixels, batch
-        self.start, self.alone = start, alone
+        self.start, self.alone, self.zoom = start, alone, zoom
 
     def __iter__(self) -> Iterator[Batch]:
         from open_clip import get_tokenizer
@@ -48,9 +51,22 @@ class CaptionedScenes(IterableDataset[Batch]):
 
     def _pair(self, number: int) -> tuple[np.ndarray, str]:
         rng = Random(f"caption-{number}")
-        single = rng.random() < 0.8 * max(0.0, 1 - number / self.alone) if self.alone else False
+        single = self.zoom > 1 or (self.alone > 0 and rng.random() < 0.8 * (1 - number / self.alone))
         scene = sample_scene(number, "train", things=1 if single else None)
+        if self.zoom > 1:
+            scene = closeup(scene, self.zoom)
         return np.asarray(draw_scene(scene, self.pixels)), write_caption(scene, rng)
+
+
+def closeup(scene: Scene, zoom: float) -> Scene:
+    """The scene with its things `zoom` times as large (at most filling the picture), moved inside the frame."""
+
+    def closer(thing: Thing) -> Thing:
+        scale = min(zoom * thing.scale, 1.0)
+        x, y = (min(max(centre, scale / 2), 1 - scale / 2) for centre in (thing.x, thing.y))
+        return replace(thing, scale=scale, x=x, y=y)
+
+    return replace(scene, things=tuple(map(closer, scene.things)))
 
 
 def training_batches(dataset: CaptionedScenes, workers: int) -> Iterator[Batch]:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from explain.towers import text_features
 from toyland.clip_data import CaptionedScenes, augmented, training_batches
 from toyland.clip_models import new_model, prepare_tokenizer, save_weights, write_config
 
@@ -31,7 +32,8 @@ class Recipe:
     muon_lr: float = 1e-2
     weight_decay: float = 0.05
     warmup: float = 0.03  # share of the budget
-    alone: int = 60_000  # scenes of the curriculum
+    alone: int = 60_000  # scenes of the single-thing curriculum
+    zoom: float = 1  # above 1: close-ups of single things
     ema: float = 0.998
     seed: int = 0
     precision: str = "fp32"
@@ -141,7 +143,7 @@ class ClipTraining:
         """Train until the budget is spent, yielding after every batch."""
         recipe = self.recipe
         dataset = CaptionedScenes(
-            self.folder, recipe.pixels, recipe.batch, self.progress.scenes, recipe.alone
+            self.folder, recipe.pixels, recipe.batch, self.progress.scenes, recipe.alone, recipe.zoom
         )
         batches = training_batches(dataset, recipe.workers)
         spent, began = self.progress.seconds, time.monotonic()
@@ -172,8 +174,9 @@ class ClipTraining:
             x = augmented(images.to(self.device), self.generator)
             if self.recipe.tower == "rn":
                 x = x.contiguous(memory_format=torch.channels_last)
-            image, text, scale = self.model(x, texts.to(self.device))
-            loss, accuracy = contrastive_loss(image, text, scale)
+            image = self.model.encode_image(x, normalize=True)
+            text = F.normalize(text_features(self.model, texts.to(self.device)), dim=-1)  # no run over padding
+            loss, accuracy = contrastive_loss(image, text, self.model.logit_scale.exp())
         self.model.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -197,23 +200,23 @@ class ClipTraining:
 def load_what_fits(model: torch.nn.Module, directory: Path) -> list[str]:
     """Load an open_clip checkpoint's weights where name and shape agree, and return the names of the rest.
 
-    The position embedding of an attention pool is interpolated (bicubic) when the grid differs: a ModifiedResNet can
-    be pre-trained small and finished large.
+    The image tower's position embedding is interpolated (bicubic) where the grid differs: a model can be pre-trained on
+    small pictures and finished on large ones.
     """
     from safetensors.torch import load_file
 
     own = model.state_dict()
     state = {k: v.float() for k, v in load_file(directory / "open_clip_model.safetensors").items()}
-    name = "visual.attnpool.positional_embedding"
-    if name in own and name in state and own[name].shape != state[name].shape:
-        state[name] = _resized_positions(state[name], own[name].shape[0])
+    for name in ("visual.positional_embedding", "visual.attnpool.positional_embedding"):
+        if name in own and name in state and own[name].shape != state[name].shape:
+            state[name] = _resized_positions(state[name], own[name].shape[0])
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
     model.load_state_dict(fitting, strict=False)
     return sorted(set(own) - set(fitting))
 
 
 def _resized_positions(embedding: torch.Tensor, rows: int) -> torch.Tensor:
-    """Attention-pool positions (1 + g*g, D) for a grid of rows - 1 cells; the first row, the mean's, is kept."""
+    """Positions (1 + g*g, D) for a grid of rows - 1 cells; the first row, that of no patch, is kept."""
     old, new = math.isqrt(len(embedding) - 1), math.isqrt(rows - 1)
     grid = embedding[1:].T.reshape(1, -1, old, old)
     grid = F.interpolate(grid, size=(new, new), mode="bicubic", align_corners=False)

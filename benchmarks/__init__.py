@@ -1,0 +1,1 @@
+"""Commands that measure, side by side with what a user would pick instead."""

@@ -1,0 +1,37 @@
+"""CLIP opened up: what it looks at in a picture, and which words it uses. In six lines:
+
+    from explain import explain_image, heatmap, load, read_image
+
+    clip = load("toy-vit")
+    image = read_image("photo.jpg")
+    for explanation in explain_image(clip, image, ["a red car", "the sky"], method="itsm"):
+        print(explanation.prompt, explanation.score, explanation.tokens)
+        heatmap.overlay(image, explanation.heatmap).save(f"{explanation.prompt}.png")
+
+Errors in what is given are ValueErrors that say what is allowed.
+"""
+
+from explain import heatmap, metrics
+from explain.catalogue import CATALOGUE, Entry, available
+from explain.clip import Clip
+from explain.explanation import Explanation, explain_image
+from explain.images import read_image
+from explain.loading import load
+from explain.methods import METHODS, Method
+from explain.weights import ModelUnavailable
+
+__all__ = [
+    "CATALOGUE",
+    "METHODS",
+    "Clip",
+    "Entry",
+    "Explanation",
+    "Method",
+    "ModelUnavailable",
+    "available",
+    "explain_image",
+    "heatmap",
+    "load",
+    "metrics",
+    "read_image",
+]

@@ -1,0 +1,74 @@
+"""Explain a picture from the command line.
+
+python -m explain photo.jpg "a red car" "the sky" --method itsm --model toy-vit -o out.png --json
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from explain import CATALOGUE, METHODS, explain_image, heatmap, load, read_image
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when done, 2 after one line on stderr that says what is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        image = read_image(options.picture)
+        model = (
+            options.model
+            if options.model in CATALOGUE or not Path(options.model).is_dir()
+            else Path(options.model)
+        )
+        clip = load(model, options.device, progress=_say if sys.stderr.isatty() else None)
+        explanations = explain_image(clip, image, options.prompts, options.method)
+        if options.output is not None:
+            heatmap.figure(image, explanations, options.colormap).savefig(options.output)
+    except (ValueError, OSError) as error:
+        print(f"explain: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps([_plain(explanation) for explanation in explanations], ensure_ascii=False))
+    else:
+        for explanation in explanations:
+            words = ", ".join(f"{word} {share:.0%}" for word, share in explanation.tokens)
+            print(
+                f"{explanation.prompt}: cosine {explanation.score:.3f}, {explanation.probability:.1%}; words: {words}"
+            )
+            for note in explanation.notes:
+                print(f"  note: {note}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m explain", description="What CLIP looks at in a picture.")
+    parser.add_argument("picture", help="a JPEG, PNG, WebP, GIF, BMP or TIFF file")
+    parser.add_argument("prompts", nargs="+", metavar="prompt", help="what to look for; one map each")
+    parser.add_argument("--method", default="itsm", help=f"one of {', '.join(METHODS)} (default: itsm)")
+    parser.add_argument(
+        "--model", default="toy-vit", help=f"one of {', '.join(CATALOGUE)}, or a model directory"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    parser.add_argument(
+        "--colormap", default=heatmap.COLORMAPS[0], help=f"one of {', '.join(heatmap.COLORMAPS)}"
+    )
+    parser.add_argument("-o", "--output", help="write a figure here (.png, .pdf, .svg)")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON, maps included")
+    return parser
+
+
+def _plain(explanation) -> dict:
+    """An explanation as JSON knows it; the map as rows of numbers, row 0 at the top."""
+    fields = dict(vars(explanation))
+    fields["heatmap"] = [[round(float(value), 6) for value in row] for row in explanation.heatmap]
+    return fields
+
+
+def _say(fraction: float, what: str) -> None:
+    print(f"\r{what}: {fraction:.0%}", end="" if fraction < 1 else "\n", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

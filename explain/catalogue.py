@@ -1,0 +1,185 @@
+"""The models that can be chosen: two built-in ones and a fixed list from OpenCLIP. Names typed by a visitor
+are looked up here and nowhere else: no name is ever turned into a path or an address.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import open_clip
+
+from explain import weights
+
+MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
+_METHODS = ("itsm", "itsm_reversed", "relevance", "attention", "gradcam")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model: `architecture` and `tag` are OpenCLIP's names, `megabytes` the size of its download or
+    directory.
+
+    `family` is the kind of image tower; `supports` the names of the methods that work with it; `note` one
+    sentence for people who choose. Built-in models (`local`) have no architecture: they are directories
+    under assets/models.
+    """
+
+    name: str
+    label: str
+    megabytes: int
+    local: bool
+    family: str
+    note: str
+    architecture: str = ""
+    tag: str = ""
+    tokenizer_files: tuple[str, ...] = ()
+    supports: tuple[str, ...] = _METHODS
+
+    @property
+    def directory(self) -> Path:
+        """Where a built-in model lives."""
+        return MODELS / self.name
+
+    @property
+    def repository(self) -> str:
+        """The repository on the hub that holds the weights, as OpenCLIP lists it."""
+        return open_clip.get_pretrained_cfg(self.architecture, self.tag)["hf_hub"].strip("/")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that loading needs from the hub; the weights first."""
+        return (weights.SAFETENSORS, *self.tokenizer_files)
+
+
+_ENTRIES = (
+    Entry(
+        "toy-vit",
+        "Toyland ViT (built in)",
+        6,
+        True,
+        "ViT",
+        "Knows only drawn scenes; works offline, at once.",
+    ),
+    Entry(
+        "toy-rn",
+        "Toyland ResNet (built in)",
+        6,
+        True,
+        "ResNet",
+        "Knows only drawn scenes; works offline, at once.",
+    ),
+    Entry(
+        "ViT-B-16-openai",
+        "ViT-B-16, OpenAI",
+        599,
+        False,
+        "ViT",
+        "For photographs: a fine 14x14 grid.",
+        "ViT-B-16-quickgelu",
+        "openai",
+    ),
+    Entry(
+        "ViT-B-32-openai",
+        "ViT-B-32, OpenAI",
+        605,
+        False,
+        "ViT",
+        "For photographs: faster, a coarse 7x7 grid.",
+        "ViT-B-32-quickgelu",
+        "openai",
+    ),
+    Entry(
+        "ViT-B-16-datacomp",
+        "ViT-B-16, DataComp-XL",
+        599,
+        False,
+        "ViT",
+        "Open data; better at naming than OpenAI's.",
+        "ViT-B-16",
+        "datacomp_xl_s13b_b90k",
+    ),
+    Entry(
+        "ViT-B-16-laion2b",
+        "ViT-B-16, LAION-2B",
+        599,
+        False,
+        "ViT",
+        "Open data.",
+        "ViT-B-16",
+        "laion2b_s34b_b88k",
+    ),
+    Entry(
+        "ViT-B-32-laion2b",
+        "ViT-B-32, LAION-2B",
+        605,
+        False,
+        "ViT",
+        "Open data; faster, a coarse 7x7 grid.",
+        "ViT-B-32",
+        "laion2b_s34b_b79k",
+    ),
+    Entry(
+        "RN50-openai",
+        "ResNet-50, OpenAI",
+        409,
+        False,
+        "ResNet",
+        "A convolutional tower with an attention pool, 7x7 grid.",
+        "RN50-quickgelu",
+        "openai",
+    ),
+    Entry(
+        "ViT-L-14-openai",
+        "ViT-L-14, OpenAI",
+        1711,
+        False,
+        "ViT",
+        "The largest here: slow without a GPU, 16x16 grid.",
+        "ViT-L-14-quickgelu",
+        "openai",
+    ),
+    Entry(
+        "ViT-B-16-SigLIP",
+        "SigLIP ViT-B-16, WebLI",
+        813,
+        False,
+        "SigLIP",
+        "Trained with a sigmoid loss; its dense tokens were never trained, so expect weaker similarity maps.",
+        "ViT-B-16-SigLIP",
+        "webli",
+        ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+    ),
+)
+
+CATALOGUE: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+
+
+def find(name: str) -> Entry:
+    """The entry of this name; ValueError naming the choices for any other."""
+    if not isinstance(name, str) or name not in CATALOGUE:
+        raise ValueError(f"unknown model {str(name)[:80]!r}; allowed: {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
+def available(entry: Entry) -> str | None:
+    """Why this model cannot be loaded now (not cached, and the hub out of reach), or None. Takes at most 4
+    seconds.
+    """
+    if entry.local:
+        reason = weights.directory_problem(entry.directory)
+        return (
+            None if reason is None else f"{entry.label} is missing from this copy of the repository: {reason}"
+        )
+    if all(weights.cached(entry.repository, name) for name in entry.files) or weights.hub_reachable():
+        return None
+    return offline_message(entry)
+
+
+def offline_message(entry: Entry) -> str:
+    """What to tell someone who chose a model that is not here and cannot be fetched."""
+    built_in = ", ".join(item.name for item in CATALOGUE.values() if item.local)
+    return (
+        f"{entry.label} ({entry.megabytes} MB) is not on this machine and huggingface.co cannot be reached. "
+        f"Built-in models, which need no download: {built_in}"
+    )

@@ -1,0 +1,109 @@
+"""What a picture costs, paid once: its tokens, pooled row and dense tokens, and the texts already read
+beside it.
+
+Kept per model, by the content of the picture, least recently used out first. A new prompt on a picture that
+was seen costs a text encoding; the same prompt again, whatever the method, costs no run of either tower.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from explain import towers
+from explain.clip import Clip
+from explain.relevance import record_texts, text_relevance
+from explain.towers import Tokens
+
+PICTURES = 32  # per model; a ViT-L-14 picture takes about 2 MB
+TEXTS = 256  # per picture
+
+
+@dataclass(frozen=True)
+class ReadText:
+    """A text beside a picture: feature (D,) of unit norm, relevance (L,) of its tokens to the picture, not
+    normalised.
+    """
+
+    feature: Tensor
+    relevance: tuple[float, ...]
+
+
+class ImageEncoding:
+    """One or more images (B, 3, H, W) and what the image tower makes of them: one forward, however many
+    methods ask.
+
+    `tokens` enter the last attention, `features` (B, D) and `dense` (B, h, w, D) are of unit norm. None
+    carries a graph. Safe to use from several threads.
+    """
+
+    def __init__(self, clip: Clip, images: Tensor) -> None:
+        self.clip, self.images = clip, images
+        self._lock = threading.RLock()
+        self._made: dict[str, object] = {}
+        self._texts: OrderedDict[str, ReadText] = OrderedDict()
+
+    @property
+    def tokens(self) -> Tokens:
+        return self._once("tokens", lambda visual: towers.trunk(visual, self.images))
+
+    @property
+    def features(self) -> Tensor:
+        return self._once("features", lambda visual: F.normalize(towers.pool(visual, self.tokens), dim=-1))
+
+    @property
+    def dense(self) -> Tensor:
+        def run(visual):
+            return F.normalize(towers.dense(visual, self.tokens), dim=-1).unflatten(1, self.tokens.grid)
+
+        return self._once("dense", run)
+
+    def read(self, prompts: Sequence[str]) -> list[ReadText]:
+        """Features and token relevances of prompts beside the first image; runs the text tower for new ones
+        alone.
+        """
+        with self._lock:
+            new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
+            if new:
+                recorded = record_texts(self.clip, self.clip.tokenize(new))
+                relevance = text_relevance(self.clip, recorded, self.features[0], normalise="none").tolist()
+                for prompt, feature, row in zip(new, recorded.features.detach(), relevance, strict=True):
+                    self._texts[prompt] = ReadText(feature, tuple(row))
+            found = [self._texts[prompt] for prompt in prompts]
+            for prompt in prompts:
+                self._texts.move_to_end(prompt)
+            while len(self._texts) > TEXTS:
+                self._texts.popitem(last=False)
+            return found
+
+    def _once(self, name, run):
+        with self._lock:
+            if name not in self._made:
+                with torch.no_grad():
+                    self._made[name] = run(self.clip.model.visual)
+            return self._made[name]
+
+
+_guard = threading.Lock()
+
+
+def encode(clip: Clip, image: Image.Image) -> ImageEncoding:
+    """The encoding of a picture, kept by (model, content): the same content is the same object."""
+    image = image.convert("RGB")
+    key = hashlib.blake2b(image.tobytes(), digest_size=16, key=repr(image.size).encode()).digest()
+    with _guard:
+        if key in clip.pictures:
+            clip.pictures.move_to_end(key)
+            return clip.pictures[key]
+    fresh = ImageEncoding(clip, clip.prepare([image]))
+    with _guard:
+        encoding = clip.pictures.setdefault(key, fresh)
+        while len(clip.pictures) > PICTURES:
+            clip.pictures.popitem(last=False)
+    return encoding

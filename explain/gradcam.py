@@ -1,0 +1,37 @@
+"""Grad-CAM on the last grid of patches.
+
+Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV
+2017 (arXiv 1610.02391), eqs. 1 and 2, with activations a (D, h, w) and a score S:
+
+    alpha_d = mean over patches of dS/da_d          M = relu(sum_d alpha_d a_d)
+
+Differs from the paper: S is the cosine of image and text, not a class score. The activations are the tokens
+as the last attention sees them: ln_1 of the last block for a ViT (the usual choice for transformers),
+layer4 for a ResNet as in the paper, the final norm for SigLIP. The class token has no place on the grid and
+is left out.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from explain import towers
+from explain.clip import Clip
+from explain.towers import Tokens
+
+
+def gradcam_map(clip: Clip, tokens: Tokens, text_features: Tensor) -> Tensor:
+    """Maps (B, T, h, w), not negative: from the tokens that enter the last attention and texts (T, D) of
+    unit norm.
+    """
+    visual = clip.model.visual
+    activations = towers.seen(visual, tokens).detach().requires_grad_()
+    with torch.enable_grad():
+        pooled = F.normalize(towers.pool(visual, tokens, activations), dim=-1)
+        scores = (pooled @ text_features.detach().T).sum(0)  # (T,); the images of a batch do not meet
+        each = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
+        (grads,) = torch.autograd.grad(scores, activations, each, is_grads_batched=True)  # (T, B, N, D)
+    prefix = activations.shape[1] - tokens.grid[0] * tokens.grid[1]
+    weights = grads[:, :, prefix:].mean(2)  # (T, B, D)
+    maps = torch.einsum("tbd,bnd->btn", weights, activations.detach()[:, prefix:])
+    return maps.clamp(min=0).unflatten(-1, tokens.grid)

@@ -1,0 +1,127 @@
+"""From raw maps to pictures: resize, normalise, colour, overlay, figures. numpy, PIL and matplotlib only.
+
+The order is the paper's (Li et al. 2022): resize bilinearly, then min-max. matplotlib is imported when a
+colour is needed, so that importing this costs nothing.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from explain.explanation import Explanation
+
+# Perceptually uniform, monotone in lightness, readable with colour-blindness and in grey. No rainbow.
+COLORMAPS = ("viridis", "cividis", "inferno", "magma", "plasma", "gray")
+_FONT = "DejaVu Sans"  # comes with matplotlib
+
+
+def resize(heatmap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map (h, w) at `size` (width, height) in pixels, bilinear (pixel centres, as align_corners=False)."""
+    heatmap = _checked(heatmap)
+    if heatmap.shape == (size[1], size[0]):
+        return heatmap
+    return np.asarray(Image.fromarray(heatmap).resize(size, Image.Resampling.BILINEAR))
+
+
+def normalise(heatmap: np.ndarray) -> np.ndarray:
+    """Min-max to [0, 1]; a constant map becomes zeros."""
+    heatmap = _checked(heatmap)
+    low, high = float(heatmap.min()), float(heatmap.max())
+    if high - low <= 1e-12 * max(1.0, abs(high)):
+        return np.zeros_like(heatmap)
+    return (heatmap - low) / np.float32(high - low)
+
+
+def colour(values: np.ndarray, colormap: str = COLORMAPS[0]) -> np.ndarray:
+    """Values (h, w) in [0, 1] -> (h, w, 3) uint8."""
+    return _table(colormap)[(values * 255).round().clip(0, 255).astype(np.uint8)]
+
+
+def overlay(
+    image: Image.Image, heatmap: np.ndarray, opacity: float = 0.6, colormap: str = COLORMAPS[0]
+) -> Image.Image:
+    """The picture under its map, RGB, at the picture's size. `opacity` of the map in [0, 1]."""
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity is {opacity}; allowed: 0 to 1")
+    image = image.convert("RGB")
+    coloured = Image.fromarray(colour(normalise(resize(heatmap, image.size)), colormap))
+    return Image.blend(image, coloured, opacity)
+
+
+def figure(
+    image: Image.Image, explanations: Sequence["Explanation"], colormap: str = COLORMAPS[0]
+) -> "Figure":
+    """A figure for print: the picture, then each explanation's map over it with its raw range, prompt and
+    cosine.
+
+    Save it with `figure.savefig("name.pdf")` or ".png". Drawn without pyplot: safe on a server.
+    """
+    from matplotlib.figure import Figure
+
+    if not explanations:
+        raise ValueError("no explanations given; allowed: 1 or more")
+    columns = min(4, 1 + len(explanations))
+    rows = -(-(1 + len(explanations)) // columns)
+    ratio = min(3.0, max(1 / 3, image.height / image.width))
+    drawn = Figure(figsize=(3.2 * columns, (3.2 * ratio + 0.8) * rows), dpi=200, layout="constrained")
+    axes = drawn.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    small = image.convert("RGB")
+    small.thumbnail((1280, 1280))
+    axes[0].imshow(small)
+    axes[0].set_title("picture", fontsize=9)
+    for axis, explanation in zip(axes[1:], explanations, strict=False):
+        _panel(axis, small, explanation, colormap)
+    return drawn
+
+
+def _panel(axis, image: Image.Image, explanation: "Explanation", colormap: str) -> None:
+    heatmap = resize(explanation.heatmap, image.size)
+    axis.imshow(image.convert("L"), cmap="gray")
+    shown = axis.imshow(heatmap, cmap=_checked_name(colormap), alpha=0.7)
+    title = f"{_drawable(explanation.prompt)}\n{explanation.method}, cosine {explanation.score:.3f}"
+    axis.set_title(title, fontsize=9, parse_math=False)
+    axis.figure.colorbar(shown, ax=axis, shrink=0.7, format="%.3g").ax.tick_params(labelsize=7)
+
+
+def _drawable(text: str, limit: int = 60) -> str:
+    """Text with every character that the figure's font lacks replaced by a box, cut to a title's length."""
+    known = _characters()
+    text = text if len(text) <= limit else text[: limit - 1] + "\u2026"
+    return "".join(character if ord(character) in known else "\u25a1" for character in text)
+
+
+@cache
+def _characters() -> frozenset[int]:
+    from matplotlib.font_manager import findfont
+    from matplotlib.ft2font import FT2Font
+
+    return frozenset(FT2Font(findfont(_FONT)).get_charmap())
+
+
+@cache
+def _table(colormap: str) -> np.ndarray:
+    """256 colours (256, 3) uint8."""
+    from matplotlib import colormaps
+
+    return (colormaps[_checked_name(colormap)](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def _checked_name(colormap: str) -> str:
+    if colormap not in COLORMAPS:
+        raise ValueError(f"unknown colour map {str(colormap)[:40]!r}; allowed: {', '.join(COLORMAPS)}")
+    return colormap
+
+
+def _checked(heatmap: np.ndarray) -> np.ndarray:
+    heatmap = np.ascontiguousarray(heatmap, dtype=np.float32)
+    if heatmap.ndim != 2 or heatmap.size == 0 or not np.isfinite(heatmap).all():
+        raise ValueError(f"a map must be (h, w) of finite numbers, not {heatmap.shape}")
+    return heatmap

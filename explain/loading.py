@@ -1,0 +1,169 @@
+"""Loading models, and keeping what was loaded within a memory budget."""
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import open_clip
+import torch
+from torch import nn
+
+from explain import towers, weights
+from explain.catalogue import CATALOGUE, Entry, find, offline_message
+from explain.clip import Clip
+from explain.weights import ModelUnavailable, Progress
+
+
+def load(name: str | Path = "toy-vit", device: str = "auto", progress: Progress | None = None) -> Clip:
+    """A model of the catalogue by name, or any open_clip model directory by path. Loaded models are kept
+    for the next call, least recently used out first, within TOKENLIGHT_MEMORY_MB (default: half of the
+    machine's memory).
+
+    `device`: "auto", "cpu", "cuda", "cuda:1", "mps". `progress(fraction, what)` is called while a download
+    runs.
+    """
+    target = _device(device)
+    directory = None
+    if isinstance(name, Path) or (isinstance(name, str) and name not in CATALOGUE and os.path.isdir(name)):
+        directory = Path(name).resolve()
+    entry = None if directory else find(name)
+    key = (str(directory or name), str(target))
+    with _locks_guard:
+        lock = _locks.setdefault(key, threading.Lock())
+    with lock:  # two visitors who want the same model wait for one load
+        with _locks_guard:
+            if key in _loaded:
+                _loaded.move_to_end(key)
+                return _loaded[key]
+        clip = (
+            _load_entry(entry, progress) if directory is None else _load_directory(directory.name, directory)
+        )
+        clip.model.to(target)
+        _keep(key, clip)
+    return clip
+
+
+_loaded: OrderedDict[tuple[str, str], Clip] = OrderedDict()
+_locks: dict[tuple[str, str], threading.Lock] = {}
+_locks_guard = threading.Lock()
+
+
+def memory_budget() -> int:
+    """Bytes that loaded models may take together."""
+    megabytes = os.environ.get("TOKENLIGHT_MEMORY_MB", "")
+    if megabytes:
+        if not megabytes.isdigit():
+            raise ValueError(f"TOKENLIGHT_MEMORY_MB is {megabytes!r}; allowed: a whole number of megabytes")
+        return int(megabytes) * 1_000_000
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return 4_000_000_000
+
+
+def _keep(key: tuple[str, str], clip: Clip) -> None:
+    """Adds a model to the loaded ones and lets go of the least recently used beyond the budget."""
+    budget = memory_budget()
+    with _locks_guard:
+        _loaded[key] = clip
+        while len(_loaded) > 1 and sum(map(_size, _loaded.values())) > budget:
+            _loaded.popitem(last=False)
+
+
+def _size(clip: Clip) -> int:
+    return sum(item.numel() * item.element_size() for item in clip.model.state_dict().values())
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        target = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"unknown device {device!r}; allowed: auto, cpu, cuda, cuda:<number>, mps"
+        ) from error
+    if target.type == "cuda" and (target.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {device!r} is not on this machine; allowed: auto, cpu")
+    return target
+
+
+def _load_entry(entry: Entry, progress: Progress | None) -> Clip:
+    """A model of the catalogue: a built-in directory, or files of the hub's cache or the hub."""
+    if entry.local:
+        return _load_directory(entry.name, entry.directory)
+    config = open_clip.get_pretrained_cfg(entry.architecture, entry.tag)
+    _require_activation(entry.architecture, entry.tag)
+    missing = [name for name in entry.files if weights.cached(entry.repository, name) is None]
+    if missing and not weights.hub_reachable():
+        raise ModelUnavailable(offline_message(entry))
+    try:
+        paths = [weights.fetch(entry.repository, name, progress) for name in entry.files]
+    except ModelUnavailable:
+        raise
+    except Exception as error:  # whatever the hub's client or the network raises
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelUnavailable(f"{entry.label} could not be downloaded: {reason}") from error
+    if progress is not None:
+        progress(1.0, f"loading {entry.label}")
+    model, transform = _create(entry.architecture, paths[0], config)
+    tokenizer = _hub_tokenizer(entry, paths[-1].parent) if entry.tokenizer_files else None
+    return Clip(entry.name, model, transform, tokenizer or open_clip.get_tokenizer(entry.architecture))
+
+
+def _load_directory(name: str, directory: Path) -> Clip:
+    """An open_clip `local-dir:` checkpoint, with words.txt (one word per line) if it has one."""
+    problem = weights.directory_problem(directory)
+    if problem is not None:
+        raise ModelUnavailable(f"model {name!r} cannot be loaded: {problem}")
+    source = f"local-dir:{directory}"
+    model, transform = _create(source, weights.directory_weights(directory), {})
+    listed = directory / "words.txt"
+    vocabulary = frozenset(listed.read_text(encoding="utf-8").split()) if listed.is_file() else None
+    return Clip(name, model, transform, open_clip.get_tokenizer(source), vocabulary)
+
+
+def _create(source: str, path: Path, config: dict) -> tuple[nn.Module, object]:
+    """The frozen model and its squashing transform; refuses towers that cannot be opened."""
+    weights.check_safetensors(path)
+    try:
+        model, _, transform = open_clip.create_model_and_transforms(
+            source,
+            pretrained=None if source.startswith("local-dir:") else str(path),
+            precision="fp32",
+            image_mean=config.get("mean"),
+            image_std=config.get("std"),
+            image_interpolation=config.get("interpolation"),
+            image_resize_mode="squash",
+        )
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise ModelUnavailable(f"{path} does not fit {source}: {str(error).splitlines()[0]}") from error
+    reason = towers.refusal(model.visual) or towers.text_refusal(model)
+    if reason is not None:
+        raise ValueError(reason)
+    return model.eval().requires_grad_(False), transform
+
+
+def _hub_tokenizer(entry: Entry, directory: Path) -> object:
+    """The Hugging Face tokenizer of an entry, from the directory in the cache that holds its files."""
+    config = open_clip.get_model_config(entry.architecture)["text_cfg"]
+    return open_clip.tokenizer.HFTokenizer(
+        str(directory),
+        context_length=config["context_length"],
+        local_files_only=True,
+        **config.get("tokenizer_kwargs", {}),
+    )
+
+
+def _require_activation(architecture: str, tag: str) -> None:
+    """OpenCLIP only warns when weights trained with QuickGELU run with GELU, or the other way; here it is
+    an error.
+    """
+    trained = open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu", False)
+    runs = open_clip.get_model_config(architecture).get("quick_gelu", False)
+    if trained != runs:
+        raise ValueError(
+            f"'{tag}' was trained with quick_gelu={trained} but {architecture} has quick_gelu={runs}"
+        )

@@ -1,0 +1,191 @@
+"""Relevance of patches and of text tokens.
+
+Chefer, Gur, Wolf, "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder
+Transformers", ICCV 2021 (arXiv 2103.15679), eqs. 5 and 6, as used by Paiss, Chefer, Wolf, "No Token Left
+Behind", ECCV 2022 (arXiv 2204.04908). For a score S and the attention A_l (heads, N, N) of layer l,
+
+    C_l = mean_h relu(dS/dA_l * A_l)          R_0 = I,   R_l = R_{l-1} + C_l R_{l-1}
+
+and the relevance of the inputs is the pooled row of R. S is the similarity of an image with a text.
+
+Differs from the paper: a final attention pool has no skip connection, so there R = C R (its eq. 10 for
+decoders); and only the pooled row of the last attention is computed, the one row of C_last that is not
+zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from explain import towers
+from explain.attention import AttentionRecorder
+from explain.clip import Clip
+from explain.towers import Shape, Tokens
+
+LAYERS = ("last", "all")
+NORMALISATIONS = ("none", "sum", "sum_max")
+
+
+@dataclass(frozen=True)
+class RecordedTexts:
+    """One run of the text tower with its attentions open: features (T, D) of unit norm, probs (T, heads, n,
+    n) per layer, `rows` (T,) the pooled rows, `length` the L of the ids. Can be explained for image after
+    image.
+    """
+
+    features: Tensor
+    probs: tuple[Tensor, ...]
+    rows: Tensor
+    length: int
+
+
+def image_relevance(
+    clip: Clip,
+    images: Tensor,
+    text_features: Tensor,
+    layers: str = "last",
+    logit_scale: bool = False,
+    normalise: str = "none",
+    create_graph: bool = False,
+) -> Tensor:
+    """Relevance (B, T, h, w) of the patches of images (B, 3, H, W) to texts of features (T, D), unit norm.
+
+    `layers`: "last" reads the last attention alone, as paper A's spatial application does; after
+    normalisation it does not depend on the scale of S. "all" rolls R up from the first. `logit_scale`
+    multiplies S by the model's. `normalise`: "none", "sum" (to 1 over the patches), "sum_max" (then the
+    largest is 1).
+
+    The result is differentiable in `images` where they ask for it: through A alone, with dS/dA a constant
+    (as paper A's prompt tuning does), or through both with `create_graph` (as its editing and generation do).
+    """
+    _choose("layers", layers, LAYERS)
+    visual = clip.model.visual
+    if layers == "last":
+        tokens = towers.trunk(visual, images)
+        return last_relevance(clip, tokens, text_features, logit_scale, normalise, create_graph)
+    with torch.enable_grad(), AttentionRecorder() as recorder:
+        tokens = towers.trunk(visual, images)
+        pooled = towers.pool(visual, tokens)
+    scores = _similarity(clip, pooled, text_features, logit_scale)
+    maps = _maps(scores, recorder.probs, towers.shape(visual), create_graph)
+    return _normalised(maps, normalise).unflatten(-1, tokens.grid)
+
+
+def last_relevance(
+    clip: Clip,
+    tokens: Tokens,
+    text_features: Tensor,
+    logit_scale: bool = False,
+    normalise: str = "none",
+    create_graph: bool = False,
+) -> Tensor:
+    """`image_relevance` of the last layer (B, T, h, w) from the tokens that enter it: no image forward."""
+    visual = clip.model.visual
+    with torch.enable_grad(), AttentionRecorder() as recorder:
+        pooled = towers.pool(visual, tokens)
+    scores = _similarity(clip, pooled, text_features, logit_scale)
+    maps = _maps(scores, recorder.probs, towers.shape(visual), create_graph)
+    return _normalised(maps, normalise).unflatten(-1, tokens.grid)
+
+
+def record_texts(clip: Clip, texts: Tensor, layers: str = "all") -> RecordedTexts:
+    """Runs the text tower on ids (T, L) with its attentions open ("last": only the last one)."""
+    _choose("layers", layers, LAYERS)
+    wanted = {towers.text_layers(clip.model) - 1} if layers == "last" else None
+    with torch.enable_grad(), AttentionRecorder(wanted) as recorder:
+        features = F.normalize(towers.text_features(clip.model, texts), dim=-1)
+    return RecordedTexts(
+        features, tuple(recorder.probs), towers.pooled_rows(clip.model, texts), texts.shape[1]
+    )
+
+
+def text_relevance(
+    clip: Clip,
+    texts: RecordedTexts | Tensor,
+    image_features: Tensor,
+    layers: str = "all",
+    logit_scale: bool = True,
+    include_sot: bool = False,
+    normalise: str = "sum",
+    create_graph: bool = False,
+) -> Tensor:
+    """Relevance (T, L) of the tokens of texts (T, L) to images of features (T, D), text t to image t, or
+    (D,) to all.
+
+    S is the sum of the matched similarities: samples of a batch do not meet, so one gradient serves all T.
+    Kept are the tokens before the pooled row, without the start token unless `include_sot`; all else is 0.
+    The defaults are paper A's latent-editing convention (all layers, logits, / sum); `layers` matters only
+    where texts are ids.
+    """
+    recorded = texts if isinstance(texts, RecordedTexts) else record_texts(clip, texts, layers)
+    with torch.enable_grad():
+        score = (recorded.features * image_features).sum() * (clip.logit_scale if logit_scale else 1.0)
+    wanted = image_features.requires_grad or not recorded.probs[0].is_leaf
+    with torch.set_grad_enabled(create_graph or (wanted and torch.is_grad_enabled())):
+        grads = torch.autograd.grad(score, recorded.probs, retain_graph=True, create_graph=create_graph)
+        contributions = [contribution(a, g) for a, g in zip(recorded.probs, grads, strict=True)]
+        first = F.one_hot(recorded.rows, contributions[0].shape[-1]).to(score.dtype)
+        relevance = _row(first, contributions)
+        positions = torch.arange(relevance.shape[-1], device=relevance.device)
+        kept = (positions < recorded.rows[:, None]) & (positions >= (0 if include_sot else clip.start_tokens))
+        relevance = _normalised(relevance * kept, normalise)
+        return F.pad(relevance, (0, recorded.length - relevance.shape[-1]))
+
+
+def contribution(probs: Tensor, grads: Tensor) -> Tensor:
+    """C = mean over heads of relu(dS/dA * A): (..., heads, L, S) -> (..., L, S). The clamp comes before the
+    mean.
+    """
+    return (probs * grads).clamp(min=0).mean(-3)
+
+
+def _similarity(clip: Clip, pooled: Tensor, text_features: Tensor, logit_scale: bool) -> Tensor:
+    """S (T,), summed over the images of the batch, which do not meet: pooled (B, D), text_features (T, D)."""
+    with torch.enable_grad():
+        cosines = F.normalize(pooled, dim=-1) @ text_features.T
+        return cosines.sum(0) * (clip.logit_scale if logit_scale else 1.0)
+
+
+def _maps(scores: Tensor, probs: Sequence[Tensor], shape: Shape, create_graph: bool) -> Tensor:
+    """Relevance (B, T, patches) for each of the scores (T,): one batched backward pass serves them all.
+
+    A graph is kept only where something asks for it: A that was made the leaf means that nothing does.
+    """
+    wanted = torch.is_grad_enabled() and not probs[0].is_leaf
+    options = {"create_graph": create_graph, "retain_graph": create_graph or wanted}
+    if len(scores) == 1:
+        grads = [g[None] for g in torch.autograd.grad(scores[0], probs, **options)]
+    else:
+        each = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
+        grads = torch.autograd.grad(scores, probs, each, is_grads_batched=True, **options)
+    with torch.set_grad_enabled(wanted or create_graph):
+        contributions = [contribution(a, g) for a, g in zip(probs, grads, strict=True)]  # (T, B, L, S)
+        row = contributions[-1][..., 0, :]
+        if shape.skips:
+            row = row + F.one_hot(torch.tensor(0, device=row.device), row.shape[-1]).to(row.dtype)
+        return _row(row, contributions[:-1])[..., shape.prefix :].transpose(0, 1)
+
+
+def _row(row: Tensor, contributions: Sequence[Tensor]) -> Tensor:
+    """A row r (..., N) of R, as r (I + C_last) ... (I + C_1): only the row that is read is multiplied out."""
+    for c in reversed(contributions):
+        row = row + (row.unsqueeze(-2) @ c).squeeze(-2)
+    return row
+
+
+def _normalised(relevance: Tensor, normalise: str) -> Tensor:
+    """Over the last dimension; relevance that is 0 everywhere stays 0."""
+    _choose("normalise", normalise, NORMALISATIONS)
+    tiny = torch.finfo(relevance.dtype).tiny
+    if normalise == "none":
+        return relevance
+    relevance = relevance / relevance.sum(-1, keepdim=True).clamp(min=tiny)
+    return relevance if normalise == "sum" else relevance / relevance.amax(-1, keepdim=True).clamp(min=tiny)
+
+
+def _choose(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; allowed: {', '.join(choices)}")

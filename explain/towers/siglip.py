@@ -1,0 +1,80 @@
+"""SigLIP: timm's VisionTransformer without a class token, an attention pool whose query is learned."""
+
+from open_clip.timm_model import TimmModel
+from timm.layers import AttentionPoolLatent
+from timm.models.vision_transformer import VisionTransformer as TimmVisionTransformer
+from torch import Tensor, nn
+
+from explain.towers.image import (
+    Shape,
+    Tokens,
+    cam_layer,
+    dense,
+    grid_of,
+    pool,
+    refusal,
+    resample,
+    seen,
+    shape,
+    trunk,
+)
+
+
+@refusal.register
+def _(visual: TimmModel) -> str | None:
+    trunk_ = visual.trunk
+    if not isinstance(trunk_, TimmVisionTransformer) or not isinstance(trunk_.attn_pool, AttentionPoolLatent):
+        return f"timm towers of type {type(trunk_).__name__} cannot be opened here; allowed: SigLIP's VisionTransformer"
+    pool_ = trunk_.attn_pool
+    if trunk_.num_prefix_tokens or pool_.latent_len != 1 or pool_.pos_embed is not None or len(visual.head):
+        return (
+            "this timm tower has prefix tokens, several pool queries or a head of its own; allowed: SigLIP's"
+        )
+    return None
+
+
+@shape.register
+def _(visual: TimmModel) -> Shape:
+    return Shape(layers=len(visual.trunk.blocks) + 1, prefix=0, skips=False)
+
+
+@trunk.register
+def _(visual: TimmModel, images: Tensor) -> Tokens:
+    vit = visual.trunk
+    grid = grid_of(images, vit.patch_embed.patch_size)
+    x = vit.patch_embed.norm(vit.patch_embed.proj(images).flatten(2).transpose(1, 2))
+    x = vit.norm_pre(x + resample(vit.pos_embed[0], grid, tuple(vit.patch_embed.grid_size), prefix=0))
+    for block in vit.blocks:
+        x = block(x)
+    return Tokens(vit.norm(x), grid)
+
+
+@seen.register
+def _(visual: TimmModel, tokens: Tokens) -> Tensor:
+    return tokens.values
+
+
+@pool.register
+def _(visual: TimmModel, tokens: Tokens, activations: Tensor | None = None) -> Tensor:
+    return _timm_head(visual, visual.trunk.attn_pool(tokens.values if activations is None else activations))
+
+
+@dense.register
+def _(visual: TimmModel, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
+    """The pool of a patch that can look at itself alone: p = proj(v), p + mlp(norm(p)). Ours: no paper
+    gives it.
+    """
+    attn_pool = visual.trunk.attn_pool
+    x = attn_pool.proj(attn_pool.kv(tokens.values).chunk(2, dim=-1)[1])
+    if attn_pool.mlp is not None:
+        x = x + attn_pool.mlp(attn_pool.norm(x))
+    return _timm_head(visual, x)
+
+
+@cam_layer.register
+def _(visual: TimmModel) -> nn.Module:
+    return visual.trunk.norm
+
+
+def _timm_head(visual: TimmModel, pooled: Tensor) -> Tensor:
+    return visual.trunk.head(visual.trunk.fc_norm(pooled))

@@ -1,0 +1,48 @@
+"""Takes the README's pictures of the page: python -m tests.browser.screenshots [FOLDER]."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.app_process import CHROMIUM_FLAGS, ROOT, chromium, running_app
+
+FOLDER = ROOT / "assets" / "screenshots"
+SIZES = {"explain-desktop": (1366, 900), "explain-phone": (390, 1560)}
+PATIENCE = 60_000  # milliseconds
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Starts the app and takes one picture for each of SIZES."""
+    path = chromium()
+    if path is None:
+        sys.exit("Chromium is missing (on Debian: apt-get install chromium)")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_app(Path(scratch) / "app.log") as address,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        for name, (width, height) in SIZES.items():
+            page = browser.new_page(viewport={"width": width, "height": height})
+            _settled(page, address)
+            page.screenshot(path=folder / f"{name}.png")
+            print(folder / f"{name}.png")
+        browser.close()
+
+
+def _settled(page: Page, address: str) -> None:
+    """The page with its first answer and its list of models."""
+    page.goto(address)
+    page.locator(".tl-map img").first.wait_for(timeout=PATIENCE)
+    page.locator("#model optgroup").first.wait_for(state="attached", timeout=PATIENCE)
+    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.wait_for_timeout(500)  # animations end
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

@@ -1,0 +1,204 @@
+"""The page in a real browser, as a teacher uses it: upload, type, look, select a word, save, share."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+import toyland
+from tests.browser.app_process import CHROMIUM_FLAGS, chromium, running_app
+
+PATIENCE = 60_000  # milliseconds; the first answer imports torch, and the machine may be busy
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
+    with running_app(tmp_path_factory.mktemp("page") / "app.log") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = chromium()
+    if path is None:
+        if os.environ.get("TOKENLIGHT_REQUIRE_BROWSER") == "1":
+            pytest.fail("Chromium is missing (on Debian: apt-get install chromium)")
+        pytest.skip("Chromium is missing (on Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, address) -> Iterator[Page]:
+    """A page that fails its test on any console error and on any request outside this machine."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
+    page, problems = context.new_page(), []
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: _note_foreign(request.url, address, problems))
+    yield page
+    context.close()
+    assert problems == []
+
+
+def _note_foreign(url: str, address: str, problems: list[str]) -> None:
+    if not url.startswith((address, "data:", "blob:")):
+        problems.append(f"request to {url}")
+
+
+def open_page(page: Page, address: str, query: str = "") -> None:
+    page.goto(address + query)
+    expect(page.locator(".tl-map img").first).to_be_visible(timeout=PATIENCE)
+
+
+def prompts_shown(page: Page, *prompts: str) -> None:
+    """Waits until there is one card for each of these prompts."""
+    expect(page.locator(".tl-card h3")).to_have_text(list(prompts), timeout=PATIENCE)
+
+
+def ask(page: Page, *prompts: str) -> None:
+    page.locator("#prompts textarea").fill("\n".join(prompts))
+    page.locator("#explain").click()
+    prompts_shown(page, *prompts)
+
+
+def test_the_first_page_is_never_empty(page, address):
+    open_page(page, address)
+    card = page.locator(".tl-card").first
+    expect(card.locator(".tl-map")).to_have_count(2)
+    expect(card.locator(".tl-map-title").first).to_contain_text("Image-Text Similarity Map")
+    expect(card.locator(".tl-map-title").last).to_contain_text("Relevance")
+    expect(card.locator(".tl-finding").first).to_contain_text(
+        re.compile("^Here CLIP scores .* (higher|lower|about as high)")
+    )
+    expect(page.locator("#model-note")).to_contain_text("This built-in model knows only drawn scenes.")
+
+
+def test_upload_type_see_select_save_and_reopen(page, address, tmp_path):
+    open_page(page, address)
+    picture = tmp_path / "my scene.png"
+    toyland.draw_scene(toyland.sample_scene(77), 1500).save(picture)
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture input[type=file]").set_input_files(picture)
+    ask(page, "a red car", "the sky")
+    card = page.locator(".tl-card").first
+    assert card.locator("img").first.evaluate("image => image.naturalWidth") == 1280  # shown small
+    expect(card.locator(".tl-word span")).to_have_text(["a", "red", "car"])
+    expect(card.locator(".tl-number").first).to_contain_text("%")
+
+    whole = card.locator("img").first.get_attribute("src")
+    card.locator(".tl-word", has_text="car").click()
+    expect(card.locator(".tl-alone")).to_contain_text("the word “car” alone", timeout=PATIENCE)
+    assert card.locator("img").first.get_attribute("src") != whole
+    card.locator(".tl-back").click()
+    expect(card.locator(".tl-alone")).to_have_count(0, timeout=PATIENCE)
+    assert card.locator("img").first.get_attribute("src") == whole
+
+    with page.expect_download() as saving:
+        card.locator(".tl-save").first.click()
+    assert saving.value.suggested_filename == "a-red-car-itsm.png"
+    saving.value.save_as(tmp_path / "saved.png")
+    with Image.open(tmp_path / "saved.png") as saved:
+        assert saved.size == (1500, 1500)  # full size
+
+    page.get_by_text("Save, share, repeat in Python").click()
+    for label, name in (("Figure, PDF", "tokenlight-figure.pdf"), ("Numbers, JSON", "tokenlight.json")):
+        with page.expect_download() as saving:
+            page.get_by_role("button", name=label).click()
+        assert saving.value.suggested_filename == name
+    assert [p["prompt"] for p in json.loads(Path(saving.value.path()).read_text())["prompts"]] == [
+        "a red car",
+        "the sky",
+    ]
+
+
+def test_a_link_reopens_the_view(page, address):
+    open_page(page, address, "?seed=12&prompts=a+tree%0Athe+snow&method=gradcam&with=none")
+    prompts_shown(page, "a tree", "the snow")
+    expect(page.locator(".tl-card").first.locator(".tl-map")).to_have_count(1)
+    page.get_by_text("Save, share, repeat in Python").click()
+    link = page.locator("#link textarea, #link input").first
+    expect(link).to_have_value(re.compile(r"seed=12.*method=gradcam.*with=none"))
+    shown = page.locator(".tl-map img").first.get_attribute("src")
+    page.goto(link.input_value())
+    prompts_shown(page, "a tree", "the snow")
+    assert page.locator(".tl-map img").first.get_attribute("src") == shown
+
+
+def test_a_link_that_asks_the_impossible_opens_the_usual_view(page, address):
+    open_page(page, address, "?seed=nothing&model=../../etc&method=none&prompts=a+cat")
+    prompts_shown(page, "a cat")
+    expect(page.locator("body")).to_contain_text("Here is the usual view instead")
+
+
+def test_colours_strength_and_reversal_redraw(page, address):
+    open_page(page, address)
+    first, second = (page.locator(".tl-map img").nth(index) for index in (0, 1))
+    before, beside = first.get_attribute("src"), second.get_attribute("src")
+    page.get_by_label("Reverse the first map").check()
+    expect(page.locator(".tl-map-title").first).to_contain_text("Reversed")
+    assert first.get_attribute("src") != before
+    assert second.get_attribute("src") == beside
+    page.locator("#colormap select").select_option("cividis")
+    expect(second).not_to_have_attribute("src", beside)
+    page.locator("#opacity input[type=range]").fill("0")
+    expect(first).not_to_have_attribute("src", before)
+
+
+def test_drawn_scenes_bring_their_prompts(page, address):
+    open_page(page, address)
+    before = page.locator("#prompts textarea").input_value()
+    page.locator("#gallery button.thumbnail-item").nth(1).click()
+    expect(page.locator("#prompts textarea")).not_to_have_value(before)
+    prompts_shown(page, *page.locator("#prompts textarea").input_value().splitlines())
+    page.locator("#new-scene").click()
+    before = page.locator(".tl-map img").first.get_attribute("src")
+    expect(page.locator(".tl-map img").first).not_to_have_attribute("src", before)
+
+
+def test_models_that_cannot_be_had_are_greyed_with_the_reason(page, address):
+    open_page(page, address)
+    option = page.locator("#model option[value='ViT-B-16-openai']")
+    expect(option).to_contain_text("600 MB", timeout=PATIENCE)
+    expect(option).to_contain_text("offline")
+    assert option.is_disabled()
+    assert not page.locator("#model option[value='toy-vit']").is_disabled()
+
+
+def test_what_a_visitor_types_never_becomes_markup(page, address):
+    open_page(page, address)
+    typed = [
+        "<img src=x onerror=window.hurt=1>",
+        "${window.hurt=1}",
+        "{{constructor}}",
+        "<script>window.hurt=1</script>",
+    ]
+    ask(page, *typed)
+    page.locator(".tl-picture").first.click()
+    expect(page.locator(".tl-large figcaption")).to_contain_text(typed[0])
+    page.keyboard.press("Escape")
+    assert page.evaluate("window.hurt") is None
+    assert page.locator(".tl-card img[src=x]").count() == 0
+
+
+def test_bad_input_is_told_and_the_page_goes_on(page, address, tmp_path):
+    open_page(page, address)
+    page.locator("#prompts textarea").fill(" ")
+    page.locator("#explain").click()
+    expect(page.locator("body")).to_contain_text("There is no prompt yet", timeout=PATIENCE)
+    ask(page, "a cat")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1366, 1920])
+def test_nothing_is_wider_than_the_screen(page, address, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    open_page(page, address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,177 @@
+"""The papers' equations as slow loops, written without the library: what the tests compare it with.
+
+Nothing here imports explain. Attention is computed head by head in the open, so that A can be differentiated.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def attention(query, key, value, mask=None):
+    """softmax(Q K^T / sqrt(d) + mask) V, number by number: (L, d), (S, d), (S, d) -> output (L, d), A (L, S)."""
+    length, depth = query.shape
+    probs = torch.zeros(length, len(key), dtype=query.dtype)
+    for i in range(length):
+        logits = [float(sum(query[i] * key[j])) / math.sqrt(depth) for j in range(len(key))]
+        if mask is not None:
+            logits = [logit + float(mask[i, j]) for j, logit in enumerate(logits)]
+        top = max(logits)
+        powers = [math.exp(logit - top) for logit in logits]
+        for j in range(len(key)):
+            probs[i, j] = powers[j] / sum(powers)
+    output = torch.zeros(length, value.shape[1], dtype=value.dtype)
+    for i in range(length):
+        for j in range(len(key)):
+            output[i] += probs[i, j] * value[j]
+    return output, probs
+
+
+def mix(x_query, x, weights, heads, kept, mask=None):
+    """Multi-head attention of one sample, head by head: x_query (L, D), x (S, D) -> (L, D). A goes to `kept`.
+
+    `weights`: Wq, bq, Wk, bk, Wv, bv, Wo, bo.
+    """
+    wq, bq, wk, bk, wv, bv, wo, bo = weights
+    q, k, v = x_query @ wq.T + bq, x @ wk.T + bk, x @ wv.T + bv
+    depth = q.shape[1] // heads
+    probs = []
+    for head in range(heads):
+        part = slice(head * depth, (head + 1) * depth)
+        logits = q[:, part] @ k[:, part].T / math.sqrt(depth)
+        probs.append((logits if mask is None else logits + mask).softmax(-1))
+    probs = torch.stack(probs)
+    if not probs.requires_grad:
+        probs.requires_grad_()
+    kept.append(probs)
+    parts = [probs[h] @ v[:, h * depth : (h + 1) * depth] for h in range(heads)]
+    return torch.cat(parts, dim=-1) @ wo.T + bo
+
+
+def packed(module):
+    """The eight weights of torch's nn.MultiheadAttention."""
+    (wq, wk, wv), (bq, bk, bv) = module.in_proj_weight.chunk(3), module.in_proj_bias.chunk(3)
+    return wq, bq, wk, bk, wv, bv, module.out_proj.weight, module.out_proj.bias
+
+
+def blocks(transformer, x, kept, mask=None):
+    """Pre-norm residual blocks of open_clip on one sample (N, D)."""
+    for block in transformer.resblocks:
+        y = block.ln_1(x)
+        x = x + mix(y, y, packed(block.attn), block.attn.num_heads, kept, mask)
+        x = x + block.mlp(block.ln_2(x))
+    return x
+
+
+def text_tower(model, ids, row):
+    """Unit feature (D,) of one text (L,) pooled at `row`, and A of every layer, all L tokens."""
+    tower, kept = getattr(model, "text", model), []
+    x = tower.token_embedding(ids) + tower.positional_embedding
+    x = tower.ln_final(blocks(tower.transformer, x, kept, tower.attn_mask))[row]
+    projection = tower.text_projection
+    x = projection(x) if isinstance(projection, torch.nn.Linear) else x @ projection
+    return F.normalize(x, dim=0), kept
+
+
+def image_tower(model, image, family):
+    """Unit feature (D,) of one image (3, H, W), and A of every layer."""
+    return {"vit": _vit, "resnet": _resnet, "siglip": _siglip}[family](model.visual, image)
+
+
+def _vit(visual, image):
+    kept = []
+    patches = visual.conv1(image[None])[0].flatten(1).T
+    x = torch.cat([visual.class_embedding[None], patches]) + visual.positional_embedding
+    x = blocks(visual.transformer, visual.ln_pre(x), kept)
+    return F.normalize(visual.ln_post(x)[0] @ visual.proj, dim=0), kept
+
+
+def _resnet(visual, image):
+    kept, pool = [], visual.attnpool
+    x = visual.layer4(visual.layer3(visual.layer2(visual.layer1(visual.stem(image[None])))))[0].flatten(1).T
+    x = torch.cat([x.mean(0, keepdim=True), x]) + pool.positional_embedding
+    names = (pool.q_proj, pool.k_proj, pool.v_proj, pool.c_proj)
+    weights = [tensor for layer in names for tensor in (layer.weight, layer.bias)]
+    return F.normalize(mix(x, x, weights, pool.num_heads, kept)[0], dim=0), kept
+
+
+def _siglip(visual, image):
+    kept, vit = [], visual.trunk
+    x = vit.patch_embed(image[None])[0] + vit.pos_embed[0]
+    for block in vit.blocks:
+        y, a = block.norm1(x), block.attn
+        (wq, wk, wv), (bq, bk, bv) = a.qkv.weight.chunk(3), a.qkv.bias.chunk(3)
+        x = x + mix(y, y, (wq, bq, wk, bk, wv, bv, a.proj.weight, a.proj.bias), a.num_heads, kept)
+        x = x + block.mlp(block.norm2(x))
+    x, pool = vit.norm(x), vit.attn_pool
+    (wk, wv), (bk, bv) = pool.kv.weight.chunk(2), pool.kv.bias.chunk(2)
+    weights = (pool.q.weight, pool.q.bias, wk, bk, wv, bv, pool.proj.weight, pool.proj.bias)
+    x = mix(pool.latent[0], x, weights, pool.num_heads, kept)
+    return F.normalize((x + pool.mlp(pool.norm(x)))[0], dim=0), kept
+
+
+def relevance(probs, grads, final_pool=False):
+    """Chefer et al. 2021: R (N, N), or (1, N) after a final pool, number by number. Lists of (heads, L, S)."""
+    size = probs[0].shape[-1]
+    rolled = torch.eye(size, dtype=probs[0].dtype)
+    for layer, (a, g) in enumerate(zip(probs, grads, strict=True)):
+        a, g = a.detach(), g.detach()
+        heads, length, width = a.shape
+        c = torch.zeros(length, width, dtype=a.dtype)
+        for i in range(length):
+            for j in range(width):
+                c[i, j] = sum(max(0.0, float(a[h, i, j]) * float(g[h, i, j])) for h in range(heads)) / heads
+        product = torch.zeros(length, size, dtype=a.dtype)
+        for i in range(length):
+            for j in range(width):
+                product[i] += c[i, j] * rolled[j]
+        last = layer == len(probs) - 1
+        rolled = product if last and final_pool else rolled + product
+    return rolled
+
+
+def similarity_map(tokens, text):
+    """Cosine of each token (h, w, D), of any length, with a text (D,): (h, w)."""
+    rows, columns, _ = tokens.shape
+    found = np.zeros((rows, columns))
+    for i in range(rows):
+        for j in range(columns):
+            token = tokens[i, j]
+            found[i, j] = float((token * text).sum()) / (float((token**2).sum() * (text**2).sum()) ** 0.5)
+    return found
+
+
+def gradcam(activations, grads, grid):
+    """Selvaraju et al. 2017: activations and dS/da (N, D) over the patches -> (h, w)."""
+    count, depth = activations.shape
+    alpha = [sum(float(grads[i, d]) for i in range(count)) / count for d in range(depth)]
+    values = [max(0.0, sum(alpha[d] * float(activations[i, d]) for d in range(depth))) for i in range(count)]
+    return np.array(values).reshape(grid)
+
+
+def bilinear(heatmap, size):
+    """Bilinear interpolation with pixel centres (align_corners=False): (h, w) -> (H, W)."""
+    rows, columns = heatmap.shape
+    out = np.zeros(size)
+    for i in range(size[0]):
+        for j in range(size[1]):
+            y = min(max((i + 0.5) * rows / size[0] - 0.5, 0), rows - 1)
+            x = min(max((j + 0.5) * columns / size[1] - 0.5, 0), columns - 1)
+            y0, x0 = int(y), int(x)
+            y1, x1 = min(y0 + 1, rows - 1), min(x0 + 1, columns - 1)
+            top = heatmap[y0, x0] * (1 - (x - x0)) + heatmap[y0, x1] * (x - x0)
+            bottom = heatmap[y1, x0] * (1 - (x - x0)) + heatmap[y1, x1] * (x - x0)
+            out[i, j] = top * (1 - (y - y0)) + bottom * (y - y0)
+    return out
+
+
+def msc(values, mask):
+    """Mean of the min-max normalised map on the mask minus its mean off it."""
+    low, high = values.min(), values.max()
+    on, off = [], []
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            (on if mask[i, j] else off).append((values[i, j] - low) / (high - low))
+    return sum(on) / len(on) - sum(off) / len(off)

@@ -1,0 +1,383 @@
+"""Loading: the catalogue, model directories, the hub's cache, and everything that can be wrong with a file."""
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import huggingface_hub
+import open_clip
+import pytest
+import torch
+from conftest import config, save_family, save_model, save_sentencepiece
+from safetensors.torch import load_file, save_file
+
+import explain
+from explain import catalogue, loading, weights
+
+PROMPTS = ["a red cat", "the sky"]
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    """Every test starts with nothing loaded and the network unasked."""
+    kept = dict(loading._loaded)
+    loading._loaded.clear()
+    weights._last_check = None
+    yield
+    loading._loaded.clear()
+    loading._loaded.update(kept)
+    weights._last_check = None
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty cache of the hub, and no way out to it."""
+    cache = tmp_path / "hub"
+    cache.mkdir()
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(weights, "_connects", lambda: False)
+    return cache
+
+
+def lay_out(hub: Path, repository: str, files: dict[str, Path]) -> Path:
+    """Puts files into a cache as the hub's client does: blobs, refs/main, links in snapshots/<commit>."""
+    root = hub / ("models--" + repository.replace("/", "--"))
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    for part in ("blobs", "refs", f"snapshots/{commit}"):
+        (root / part).mkdir(parents=True, exist_ok=True)
+    (root / "refs/main").write_text(commit)
+    for name, source in files.items():
+        blob = root / "blobs" / hashlib.sha256(source.read_bytes()).hexdigest()
+        shutil.copy(source, blob)
+        (root / f"snapshots/{commit}" / name).symlink_to(os.path.relpath(blob, root / f"snapshots/{commit}"))
+    return root / f"snapshots/{commit}"
+
+
+@pytest.fixture
+def tiny_architectures(monkeypatch):
+    """The architectures of the catalogue, tiny: their names, tags and repositories stay real."""
+    families = {"ViT": "vit", "ResNet": "resnet", "SigLIP": "siglip"}
+    for entry in explain.CATALOGUE.values():
+        if not entry.local:
+            real = open_clip.get_model_config(entry.architecture)
+            tiny = {**config(families[entry.family]), "quick_gelu": real.get("quick_gelu", False)}
+            monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, entry.architecture, tiny)
+
+
+HUB_ENTRIES = [name for name, entry in explain.CATALOGUE.items() if not entry.local]
+
+
+@pytest.mark.parametrize("name", HUB_ENTRIES)
+def test_catalogue_models_load_from_the_cache_offline(name, hub, tiny_architectures, tmp_path):
+    entry = explain.CATALOGUE[name]
+    assert "cannot be reached" in explain.available(entry)
+    source = save_model(tmp_path / "source", open_clip.get_model_config(entry.architecture), seed=3)
+    if entry.tokenizer_files:
+        save_sentencepiece(source)
+        (source / "special_tokens_map.json").write_text(json.dumps({"eos_token": "</s>"}))
+    lay_out(hub, entry.repository, {file: source / file for file in entry.files})
+    assert explain.available(entry) is None
+    clip = explain.load(name, device="cpu")
+    assert clip.name == name
+    state = clip.model.state_dict()
+    for key, value in load_file(source / "open_clip_model.safetensors").items():
+        torch.testing.assert_close(state[key], value.to(state[key].dtype))
+    assert len(explain.CATALOGUE[name].supports) == 5
+
+
+def test_a_real_architecture_loads_from_the_cache_offline(hub, tmp_path, picture):
+    """ViT-B-32 as OpenAI's tag demands it, random weights in fp16, through the catalogue to an explanation."""
+    entry = explain.CATALOGUE["ViT-B-32-openai"]
+    with torch.device("meta"):
+        shapes = open_clip.model.CLIP(**open_clip.get_model_config(entry.architecture)).state_dict()
+    generator = torch.Generator().manual_seed(0)
+    tensors = {
+        name: 0.02 * torch.randn(value.shape, generator=generator).half()
+        for name, value in shapes.items()
+        if name != "attn_mask"
+    }
+    save_file(tensors, tmp_path / "open_clip_model.safetensors")
+    lay_out(hub, entry.repository, {"open_clip_model.safetensors": tmp_path / "open_clip_model.safetensors"})
+    clip = explain.load("ViT-B-32-openai", device="cpu")
+    assert clip.size == (224, 224)
+    assert clip.context_length == 77
+    assert isinstance(clip.model.visual.transformer.resblocks[0].mlp.gelu, open_clip.transformer.QuickGELU)
+    assert clip.model.visual.conv1.weight.dtype == torch.float32
+    found = explain.explain_image(clip, picture, PROMPTS, "relevance")
+    assert found[0].heatmap.shape == (7, 7)
+    assert found[0].heatmap.any()
+
+
+def test_repositories_and_sizes_of_the_catalogue():
+    """As OpenCLIP lists them; megabytes as fp32 weights take them."""
+    repositories = {name: explain.CATALOGUE[name].repository for name in HUB_ENTRIES}
+    assert repositories["ViT-B-32-openai"] == "timm/vit_base_patch32_clip_224.openai"
+    assert repositories["RN50-openai"] == "timm/resnet50_clip.openai"
+    assert repositories["ViT-B-32-laion2b"] == "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
+    assert repositories["ViT-B-16-SigLIP"] == "timm/ViT-B-16-SigLIP"
+    for name in HUB_ENTRIES:
+        entry = explain.CATALOGUE[name]
+        model_config = open_clip.get_model_config(entry.architecture)
+        kind = (
+            open_clip.model.CustomTextCLIP if model_config.pop("custom_text", False) else open_clip.model.CLIP
+        )
+        with torch.device("meta"):
+            model = kind(**model_config)
+        megabytes = sum(p.numel() for p in model.parameters()) * 4 / 1e6
+        assert abs(entry.megabytes - megabytes) < 0.01 * megabytes, name
+
+
+def test_offline_is_said_at_once_and_names_the_built_in_models(hub):
+    for entry in HUB_ENTRIES:
+        with pytest.raises(
+            explain.ModelUnavailable, match=r"Built-in models, which need no download: toy-vit, toy-rn"
+        ):
+            explain.load(entry, device="cpu")
+
+
+def test_an_address_that_never_answers_costs_three_seconds(tmp_path, monkeypatch):
+    """A name server that does not reply has no time limit of its own."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+
+    def hang(address, timeout):
+        time.sleep(8)
+        raise OSError
+
+    monkeypatch.setattr(weights.socket, "create_connection", hang)
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="cannot be reached"):
+        explain.load("RN50-openai", device="cpu")
+    assert "cannot be reached" in explain.available(explain.CATALOGUE["ViT-L-14-openai"])  # remembered
+    assert time.monotonic() - started < 5
+
+
+def test_offline_mode_is_honoured_without_a_connection(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(weights, "_connects", lambda: pytest.fail("a connection was tried"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ValueError, match="cannot be reached"):
+        explain.load("ViT-B-16-openai", device="cpu")
+
+
+def test_the_proxy_is_what_is_asked_where_there_is_one(monkeypatch):
+    asked = []
+
+    def connect(address, timeout):
+        asked.append(address)
+        raise OSError
+
+    monkeypatch.setattr(weights.socket, "create_connection", connect)
+    for name in ("https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert not weights._connects()
+    monkeypatch.delenv("HTTPS_PROXY")
+    assert not weights._connects()
+    assert asked == [("proxy.example", 3128), ("huggingface.co", 443)]
+
+
+def test_a_download_that_fails_says_so(hub, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(weights, "_connects", lambda: True)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    with pytest.raises(
+        ValueError, match="ResNet-50, OpenAI could not be downloaded: No space left on device"
+    ):
+        explain.load("RN50-openai", device="cpu")
+
+
+def test_a_download_shows_progress_and_is_checked(hub, tiny_architectures, tmp_path, monkeypatch):
+    entry = explain.CATALOGUE["RN50-openai"]
+    source = save_model(tmp_path / "source", open_clip.get_model_config(entry.architecture))
+
+    def download(repository, filename, etag_timeout, tqdm_class):
+        with tqdm_class(total=10, unit="B", desc=filename) as bar:
+            for _ in range(10):
+                bar.update(1)
+        snapshot = lay_out(hub, repository, {filename: source / filename})
+        if damage:
+            (snapshot / filename).resolve().write_bytes(b"something else")
+        return str(snapshot / filename)
+
+    seen: list[tuple[float, str]] = []
+    monkeypatch.setattr(weights, "_connects", lambda: True)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    damage = True
+    with pytest.raises(ValueError, match="wrong checksum"):
+        explain.load("RN50-openai", device="cpu", progress=lambda *args: None)
+    shutil.rmtree(hub)
+    damage = False
+    explain.load("RN50-openai", device="cpu", progress=lambda *args: seen.append(args))
+    assert seen[0] == (pytest.approx(0.1), "downloading timm/resnet50_clip.openai")
+    assert seen[-1] == (1.0, "loading ResNet-50, OpenAI")
+
+
+def test_half_a_download_is_no_model(hub, tiny_architectures):
+    entry = explain.CATALOGUE["RN50-openai"]
+    blobs = hub / "models--timm--resnet50_clip.openai" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "abc.incomplete").write_bytes(b"half")
+    assert "cannot be reached" in explain.available(entry)
+    with pytest.raises(explain.ModelUnavailable, match="not on this machine"):
+        explain.load("RN50-openai", device="cpu")
+
+
+def damaged(path: Path) -> dict[str, bytes]:
+    good = path.read_bytes()
+    return {
+        "incomplete": good[: len(good) // 2],
+        "no safetensors file": b"\x05\0\0",
+        "is a damaged safetensors file": (16).to_bytes(8, "little") + b"{not json at all",
+        "is a pickle": pickle.dumps({"a": 1}),
+        "a pickle, which may run code": b"PK\x03\x04" + b"\0" * 100,
+    }
+
+
+def test_damaged_weights_are_named(directories, tmp_path):
+    good = directories["vit"] / "open_clip_model.safetensors"
+    for message, data in damaged(good).items():
+        broken = tmp_path / f"broken{len(data)}"
+        shutil.copytree(directories["vit"], broken)
+        (broken / "open_clip_model.safetensors").write_bytes(data)
+        with pytest.raises(explain.ModelUnavailable, match=message):
+            explain.load(broken, device="cpu")
+
+
+def test_pickles_are_refused_and_never_opened(directories, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (pytest.fail, ("the pickle was opened",))
+
+    shutil.copy(directories["vit"] / "open_clip_config.json", tmp_path)
+    (tmp_path / "open_clip_pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(
+        ValueError, match=r"open_clip_pytorch_model.bin, a pickle.*allowed: open_clip_model.safetensors"
+    ):
+        explain.load(tmp_path, device="cpu")
+
+
+def test_directories_that_are_no_models(directories, tmp_path):
+    with pytest.raises(ValueError, match=r"has no open_clip_config.json"):
+        explain.load(tmp_path, device="cpu")
+    shutil.copy(directories["vit"] / "open_clip_config.json", tmp_path)
+    with pytest.raises(ValueError, match=r"has no open_clip_model.safetensors"):
+        explain.load(tmp_path, device="cpu")
+    with pytest.raises(ValueError, match="there is no directory"):
+        explain.load(tmp_path / "missing", device="cpu")
+
+
+def test_weights_of_another_model_are_refused(directories, tmp_path):
+    shutil.copy(directories["resnet"] / "open_clip_config.json", tmp_path)
+    shutil.copy(directories["vit"] / "open_clip_model.safetensors", tmp_path)
+    with pytest.raises(ValueError, match="does not fit"):
+        explain.load(tmp_path, device="cpu")
+    (tmp_path / "open_clip_config.json").write_text("{broken")
+    with pytest.raises(ValueError, match="config"):
+        explain.load(tmp_path, device="cpu")
+
+
+def test_coca_is_refused_with_the_reason(tmp_path):
+    model_config = config("vit")
+    model_config["vision_cfg"]["attentional_pool"] = True
+    with pytest.raises(ValueError, match="pool with learned queries"):
+        explain.load(save_model(tmp_path / "coca", model_config), device="cpu")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing",
+        "../../etc/passwd",
+        "https://example.org/x",
+        "timm/ViT-B-16-SigLIP",
+        "",
+        "toy-vit\0",
+        None,
+        3,
+    ],
+)
+def test_unknown_names_name_the_choices(name):
+    with pytest.raises(ValueError, match=r"unknown model .*; allowed: toy-vit, toy-rn, ViT-B-16-openai"):
+        explain.load(name)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:99", "cpu:x"])
+def test_unknown_devices_name_the_choices(device, directories):
+    with pytest.raises(ValueError, match="allowed: auto, cpu"):
+        explain.load(directories["vit"], device=device)
+
+
+def test_a_wrong_activation_is_an_error():
+    """OpenCLIP only warns about it."""
+    with pytest.raises(ValueError, match="trained with quick_gelu=True but ViT-B-32 has quick_gelu=False"):
+        loading._require_activation("ViT-B-32", "openai")
+    for entry in explain.CATALOGUE.values():
+        if not entry.local:
+            loading._require_activation(entry.architecture, entry.tag)
+
+
+def test_what_is_loaded_is_frozen_fp32_and_squashes(directories, picture):
+    clip = explain.load(directories["toy"], device="cpu")  # fp16 in the file
+    assert all(p.dtype == torch.float32 and not p.requires_grad for p in clip.model.parameters())
+    assert not clip.model.training
+    wide = picture.resize((400, 20))
+    expected = clip.transform(wide.resize((32, 32), resample=3))
+    torch.testing.assert_close(clip.transform(wide), expected, atol=0.03, rtol=0)
+    assert "cat" in clip.vocabulary
+
+
+def test_loaded_models_are_kept_within_the_budget(tmp_path, monkeypatch):
+    paths = [save_family(tmp_path / str(i), "resnet", seed=i) for i in range(3)]
+    first = explain.load(paths[0], device="cpu")
+    assert explain.load(str(paths[0]), device="cpu") is first
+    size = loading._size(first)
+    monkeypatch.setenv("TOKENLIGHT_MEMORY_MB", str(int(2.5 * size / 1e6)))
+    second = explain.load(paths[1], device="cpu")
+    explain.load(paths[0], device="cpu")  # used last
+    explain.load(paths[2], device="cpu")
+    assert explain.load(paths[0], device="cpu") is first
+    assert explain.load(paths[1], device="cpu") is not second
+    monkeypatch.setenv("TOKENLIGHT_MEMORY_MB", "0")  # the one in use stays, whatever the budget
+    third = explain.load(paths[2], device="cpu")
+    assert explain.load(paths[2], device="cpu") is third
+    monkeypatch.setenv("TOKENLIGHT_MEMORY_MB", "lots")
+    with pytest.raises(ValueError, match="TOKENLIGHT_MEMORY_MB is 'lots'; allowed: a whole number"):
+        explain.load(paths[1], device="cpu")
+
+
+def test_the_default_budget_is_half_of_the_memory(monkeypatch):
+    monkeypatch.delenv("TOKENLIGHT_MEMORY_MB", raising=False)
+    assert 100e6 < loading.memory_budget() < 1e13
+
+
+def test_two_who_want_the_same_model_wait_for_one_load(directories, monkeypatch):
+    loads, real = [], loading._load_directory
+    monkeypatch.setattr(
+        loading, "_load_directory", lambda *args: loads.append(1) or time.sleep(0.1) or real(*args)
+    )
+    found: list[explain.Clip] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(explain.load(directories["vit"], device="cpu")))
+        for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loads) == 1
+    assert len(set(map(id, found))) == 1
+
+
+def test_built_in_models_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert catalogue.MODELS.is_absolute()
+    assert catalogue.MODELS.parts[-2:] == ("assets", "models")
+    missing = catalogue.Entry("toy-none", "None", 1, True, "ViT", "")
+    assert "is missing from this copy of the repository" in explain.available(missing)

@@ -1,0 +1,228 @@
+"""What a visitor looks at: asking, words alone, reversal and colours without the model, links, files."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+import toyland
+from explain import METHODS
+from ui import device, drawing, export, link, view
+from ui import explain_events as events
+from ui.drawing import COLORMAPS, Look
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """A drawn scene, its suggested prompts, and two methods."""
+    picture = view.scene_picture(link.FIRST_SEED)
+    prompts = view.parse_prompts(view.suggested_prompts(picture.scene))
+    return view.look(picture, prompts, "toy-vit", ("itsm", "relevance"))
+
+
+@pytest.fixture
+def no_model(monkeypatch):
+    """From here on, asking a model is an error."""
+
+    def refuse(*arguments):
+        raise AssertionError("a model was asked")
+
+    monkeypatch.setattr(device, "explain_picture", refuse)
+
+
+def test_prompts_are_lines():
+    assert view.parse_prompts(" a cat \n\n a dog\r\na cat\n") == ("a cat", "a dog")
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t\n", None])
+def test_no_prompt_is_told(text):
+    with pytest.raises(ValueError, match="one per line"):
+        view.parse_prompts(text)
+
+
+def test_too_many_prompts_are_told():
+    with pytest.raises(ValueError, match="200 prompts are too many: at most 12"):
+        view.parse_prompts("\n".join(f"prompt {n}" for n in range(200)))
+
+
+def test_too_much_text_is_told():
+    with pytest.raises(ValueError, match="characters are too many"):
+        view.parse_prompts("word " * 50_000)
+
+
+def test_a_view_has_one_map_per_prompt_and_method(seen):
+    assert seen.methods == ("itsm", "relevance")
+    for method in seen.methods:
+        assert [e.prompt for e in seen.explanations[method]] == list(seen.prompts)
+    assert sum(e.probability for e in seen.explanations["itsm"]) == pytest.approx(1)
+
+
+def test_suggested_prompts_are_all_found_in_the_scene(seen):
+    scene = seen.picture.scene
+    for prompt in seen.prompts:
+        assert toyland.match_things(scene, prompt) or toyland.match_place(scene, prompt)
+
+
+def test_cards_show_everything_and_run_no_model(seen, no_model):
+    for look in (Look(), Look(0.0, "cividis"), Look(1.0, "gray", turned=True)):
+        shown = drawing.cards(seen, look)
+        assert [card["prompt"] for card in shown["cards"]] == list(seen.prompts)
+        for card in shown["cards"]:
+            assert [m["term"] for m in card["maps"]] == [METHODS[name].label for name in seen.methods]
+            assert all(m["src"].startswith("data:image/jpeg;base64,") for m in card["maps"])
+            assert all(m["caption"] and m["contrast"] for m in card["maps"])
+    json.dumps(shown)  # plain data
+
+
+def test_only_the_first_map_is_turned(seen, no_model):
+    upright, turned = (drawing.cards(seen, Look(turned=t))["cards"][0]["maps"] for t in (False, True))
+    assert upright[0]["src"] != turned[0]["src"]
+    assert upright[1] == turned[1]
+    assert turned[0]["title"].startswith("Reversed")
+
+
+def test_turning_twice_gives_the_map_again_and_turns_its_contrast(seen):
+    values = seen.explanations["itsm"][0].heatmap
+    explanation = replace(
+        seen.explanations["itsm"][0], heatmap=drawing.drawn_map(seen.explanations["itsm"][0], True)
+    )
+    assert np.allclose(drawing.drawn_map(explanation, True), values, atol=1e-6)
+    mask = view.subject(seen, 0).mask
+    assert drawing.contrast_points(explanation.heatmap, mask) == pytest.approx(
+        -drawing.contrast_points(values, mask), abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("look", [{"opacity": 1.5}, {"opacity": float("nan")}, {"colormap": "jet"}])
+def test_looks_are_checked(look):
+    with pytest.raises(ValueError, match=r"opacity|colour map"):
+        Look(**look)
+
+
+def test_every_colour_map_can_be_drawn():
+    assert all(len(drawing.scale(name)) == 9 for name in COLORMAPS)
+
+
+def test_a_word_alone_is_a_prompt_of_its_own(seen):
+    word = seen.words(0)[-1][0]
+    alone = view.select_word(seen, 0, word)
+    direct = view.look(seen.picture, [word], "toy-vit", seen.methods)
+    for method in seen.methods:
+        assert np.array_equal(
+            alone.shown_explanation(0, method).heatmap, direct.explanations[method][0].heatmap
+        )
+    assert alone.shown_explanation(1, "itsm") is seen.explanations["itsm"][1]
+    assert view.select_word(alone, 0, word).selected == {}
+    assert seen.selected == {}  # the view of before is as it was
+
+
+def test_a_word_that_is_not_there_is_told(seen):
+    for card, word in ((0, "zebra"), (99, "a"), (-1, "a")):
+        with pytest.raises(ValueError, match="not on the page"):
+            view.select_word(seen, card, word)
+
+
+def test_subjects_are_things_places_or_unknown(seen):
+    scene = seen.picture.scene
+    asked = replace(seen, prompts=(scene.things[0].phrase, view.PLACE_NOUNS[scene.place][0], "a zebra"))
+    thing, place, nobody = (view.subject(asked, card) for card in range(3))
+    masks = toyland.scene_masks(scene, seen.shown.width)
+    assert np.array_equal(
+        thing.mask, masks[list(toyland.match_things(scene, scene.things[0].phrase))].any(axis=0)
+    )
+    assert np.array_equal(place.mask, ~masks.any(axis=0))
+    assert nobody is None
+
+
+def test_pictures_are_shown_small_and_never_vanish():
+    assert view.shrink(Image.new("RGB", (4000, 3000))).size == (1280, 960)
+    assert view.shrink(Image.new("RGB", (1, 5000))).size == (1, 1280)
+    assert view.shrink(Image.new("RGB", (1, 1))).size == (1, 1)
+
+
+def test_a_link_reopens_the_view(seen):
+    query = dict(parse_qsl(link.write_query(seen)[1:]))
+    question, problem = link.read_query(query, "toy-rn")
+    assert problem is None
+    assert question.picture == seen.picture
+    assert view.parse_prompts(question.text) == seen.prompts
+    assert (question.model, question.method, question.beside) == ("toy-vit", "itsm", "relevance")
+
+
+@pytest.mark.parametrize(
+    "query", [{"seed": "x"}, {"seed": "-3"}, {"seed": "9" * 30}, {"seed": "1", "split": "../etc"}]
+)
+def test_a_link_to_no_scene_opens_another_and_says_so(query):
+    question, problem = link.read_query(query, "toy-vit")
+    assert "does not exist" in problem
+    assert question.picture == view.scene_picture(link.FIRST_SEED)
+
+
+def test_every_file_can_be_saved(seen, tmp_path, no_model):
+    for saver in export.SAVERS.values():
+        assert saver(seen, Look(turned=True), tmp_path).stat().st_size > 500
+    path = export.save_overlay(seen, Look(), 0, "itsm", tmp_path)
+    with Image.open(path) as picture:
+        assert (picture.format, picture.size) == ("PNG", seen.picture.open().size)
+    with np.load(export.save_npz(seen, Look(), tmp_path)) as maps:
+        assert np.array_equal(maps["relevance"][1], seen.explanations["relevance"][1].heatmap)
+    numbers = json.loads(export.save_json(seen, Look(), tmp_path).read_text(encoding="utf-8"))
+    assert numbers["prompts"][0]["maps"]["itsm"]["msc"] == pytest.approx(
+        drawing.contrast_points(seen.explanations["itsm"][0].heatmap, view.subject(seen, 0).mask)
+    )
+
+
+def test_file_names_are_plain():
+    assert export._file_name("../../<script>") == "script"
+    assert export._file_name("猫") == "prompt"
+
+
+def test_the_python_gives_the_same_answer(seen, capsys):
+    exec(compile(export.as_python(seen), "snippet", "exec"), {})
+    printed = capsys.readouterr().out
+    assert f"{seen.prompts[0]} {round(seen.explanations['itsm'][0].score, 3)}" in printed
+
+
+def test_python_texts_are_literals(seen):
+    trick = "'] + __import__('os').listdir('/') + ['"
+    code = export.as_python(replace(seen, prompts=(trick,)))
+    assert repr([trick]) in code
+
+
+def test_typed_prompts_stay_when_the_scene_changes():
+    _, _, prompts, suggested = events.new_scene("my own words", "a cat")
+    assert prompts == "my own words"
+    _, _, prompts, suggested = events.new_scene("a cat", "a cat")
+    assert prompts == suggested != "a cat"
+
+
+def test_handlers_tell_what_is_wrong():
+    drawn = (0.6, "viridis", False)
+    with pytest.raises(gr.Error, match="one per line"):
+        events.explain(view.scene_picture(1), "", "toy-vit", "itsm", "none", *drawn)
+    with pytest.raises(gr.Error, match="There is no picture yet"):
+        events.explain(view.Picture(), "a cat", "toy-vit", "itsm", "none", *drawn)
+    with pytest.raises(gr.Error, match="Unknown model"):
+        events.explain(view.scene_picture(1), "a cat", "../../etc", "itsm", "none", *drawn)
+    with pytest.raises(gr.Error, match="Unknown method"):
+        events.explain(view.scene_picture(1), "a cat", "toy-vit", "nothing", "none", *drawn)
+    with pytest.raises(gr.Error, match="nothing to show yet"):
+        events.redraw(None, *drawn)
+
+
+def test_a_model_that_is_a_folder_on_the_server_is_refused(tmp_path):
+    with pytest.raises(gr.Error, match="Unknown model"):
+        events.explain(view.scene_picture(1), "a cat", str(tmp_path), "itsm", "none", 0.6, "viridis", False)
+
+
+def test_saved_files_are_removed_after_they_are_handed_over(seen):
+    files = events.save_as("Numbers, JSON", seen, 0.6, "viridis", False)
+    path = Path(next(files))
+    assert json.loads(path.read_text(encoding="utf-8"))["model"] == "toy-vit"
+    files.close()
+    assert not path.parent.exists()

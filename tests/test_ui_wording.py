@@ -1,0 +1,90 @@
+"""Sentences on the page: computed, and true whichever way the numbers fall."""
+
+import re
+
+import pytest
+
+from explain import CATALOGUE, METHODS
+from ui import choices, wording
+
+
+@pytest.mark.parametrize(
+    ("msc", "sentence"),
+    [
+        (23.4, "Here CLIP scores the background lower than the red cat."),
+        (-18.0, "Here CLIP scores the background higher than the red cat."),
+        (0.5, "Here CLIP scores the background about as high as the red cat."),
+    ],
+)
+def test_caption_of_a_similarity_map_falls_with_its_contrast(msc, sentence):
+    assert wording.contrast("itsm", msc, "the red cat", "the background", False) == sentence
+
+
+@pytest.mark.parametrize(
+    ("msc", "sentence"),
+    [
+        (9.0, "This map is brighter on the red cat than on the background."),
+        (-9.0, "This map is brighter on the background than on the red cat."),
+        (-1.0, "This map is about as bright on the background as on the red cat."),
+    ],
+)
+@pytest.mark.parametrize("method", ["relevance", "itsm_reversed", "gradcam"])
+def test_caption_of_another_map_speaks_of_the_map_only(method, msc, sentence):
+    assert wording.contrast(method, msc, "the red cat", "the background", False) == sentence
+
+
+def test_caption_of_a_reversed_map_makes_no_claim_about_scores():
+    caption = wording.contrast("itsm", 20.0, "the red cat", "the background", True)
+    assert caption == "The reversed map is brighter on the red cat than on the background."
+
+
+def test_the_first_note_is_the_note_of_the_catalogue():
+    toy, photographs = CATALOGUE["toy-vit"], CATALOGUE[choices.PHOTOGRAPH_MODEL]
+    assert wording.model_note(toy, photographs, offline=False) == wording.BUILT_IN_NOTE
+    assert (
+        wording.model_note(toy, photographs, offline=True)
+        == f"{wording.BUILT_IN_NOTE} {wording.OFFLINE_NOTE}"
+    )
+    assert "drawn scenes" not in wording.model_note(photographs, photographs, offline=False)
+
+
+def test_the_first_labels_are_those_of_the_library():
+    known = {name: item.label for name, item in (*CATALOGUE.items(), *METHODS.items())}
+    assert {name: known[name] for name in choices.FIRST_LABELS} == choices.FIRST_LABELS
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.2131, "0.213"), (-0.05, "−0.050")])
+def test_scores_have_a_real_minus(value, text):
+    assert wording.score(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.5, "50 %"), (0.001, "under 1 %"), (0.0, "0 %"), (1.0, "100 %")]
+)
+def test_shares(value, text):
+    assert wording.percent(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(19.2, "+19"), (-18.0, "−18"), (0.2, "0"), (-0.3, "0")])
+def test_contrasts_carry_their_sign(value, text):
+    assert wording.signed(value) == text
+
+
+def test_every_method_has_a_plain_title():
+    assert set(wording.PLAIN_TITLES) >= set(METHODS)
+    assert wording.map_title("itsm", True).startswith("Reversed: where")
+
+
+def test_sizes_are_said_as_people_say_them():
+    assert wording.megabytes(CATALOGUE["ViT-B-16-openai"]) == "600 MB"
+    assert wording.megabytes(CATALOGUE["ViT-L-14-openai"]) == "1.7 GB"
+
+
+@pytest.mark.parametrize(("text", "said"), [("no prompt", "No prompt."), ("Why?", "Why?")])
+def test_library_messages_become_sentences(text, said):
+    assert wording.sentence(text) == said
+
+
+def test_status_counts_prompts():
+    assert re.fullmatch(r"1 prompt explained in 1\.2 seconds by X\.", wording.status(1, "X", 1.23))
+    assert wording.status(2, "X", 0.01) == "2 prompts explained at once by X."

@@ -1,0 +1,69 @@
+"""The lists of models and methods on the page: what can be chosen, what cannot now, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ui import wording
+from ui.choice import Option, choice_value
+from ui.link import NO_METHOD
+
+PHOTOGRAPH_MODEL = "ViT-B-16-openai"
+BUILT_IN, DOWNLOADED = "Built in: drawn scenes", "For photographs: downloaded when first used"
+FIRST_LABELS = {
+    "toy-vit": "Toyland ViT (built in)",
+    "itsm": "Image-Text Similarity Map",
+    "relevance": "Relevance",
+}
+OFFLINE = "not on this machine, which is offline"
+
+
+def plain(title: str, selected: str) -> dict[str, Any]:
+    """A list of one, until the library, which knows the rest, has been loaded."""
+    return choice_value(title, selected, {"": [Option(selected, FIRST_LABELS.get(selected, selected))]})
+
+
+def models(selected: str) -> dict[str, Any]:
+    """Every model of the catalogue; those that cannot be had now are greyed, with the reason."""
+    import explain
+
+    groups: dict[str, list[Option]] = {BUILT_IN: [], DOWNLOADED: []}
+    for entry in explain.CATALOGUE.values():
+        unavailable = explain.available(entry) is not None
+        if entry.local:
+            option = Option(entry.name, entry.label, "missing from this copy" if unavailable else None)
+        else:
+            label = f"{entry.label} ({wording.megabytes(entry)})"
+            option = Option(entry.name, label, OFFLINE if unavailable else None)
+        groups[BUILT_IN if entry.local else DOWNLOADED].append(option)
+    return choice_value("Model", selected, groups)
+
+
+def methods(title: str, selected: str, model: str, with_none: bool = False) -> dict[str, Any]:
+    """Every method; those that the model's kind of tower lacks are greyed."""
+    import explain
+
+    entry = explain.CATALOGUE[model]
+    options = [
+        Option(m.name, m.label, None if m.name in entry.supports else f"not for {entry.family} models")
+        for m in explain.METHODS.values()
+    ]
+    if with_none:
+        options.insert(0, Option(NO_METHOD, "Nothing"))
+    return choice_value(title, selected, {"": options})
+
+
+def model_note(name: str) -> str:
+    """What may be asked of this model, and, if it is a built-in one, what to take for photographs."""
+    import explain
+
+    photographs = explain.CATALOGUE[PHOTOGRAPH_MODEL]
+    offline = explain.available(photographs) is not None
+    return wording.model_note(explain.CATALOGUE[name], photographs, offline)
+
+
+def model_label(name: str) -> str:
+    """The model's name for people."""
+    import explain
+
+    return explain.CATALOGUE[name].label

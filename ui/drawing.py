@@ -1,0 +1,129 @@
+"""A view and how to draw it -> what the cards show. Runs no model: colours, opacity and reversal use the kept maps."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from ui import wording
+from ui.view import Picture, Subject, View, shrink, subject
+from ui.wording import sentence
+
+if TYPE_CHECKING:
+    import explain
+
+COLORMAPS = {  # all of them keep their order for colour-blind readers and in print
+    "viridis": "Purple to yellow",
+    "cividis": "Blue to yellow",
+    "magma": "Black to rose",
+    "gray": "Black to white",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are drawn: opacity in [0, 1], a key of COLORMAPS, and whether the first map is turned around."""
+
+    opacity: float = 0.6
+    colormap: str = "viridis"
+    turned: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opacity <= 1:
+            raise ValueError(f"opacity is {self.opacity}: it goes from 0 to 1")
+        if self.colormap not in COLORMAPS:
+            raise ValueError(f"unknown colour map {self.colormap!r}; choose from {', '.join(COLORMAPS)}")
+
+
+def cards(view: View, look: Look) -> dict[str, Any]:
+    """Everything that the cards component shows, as JSON; pictures travel inside it and are never a public file."""
+    return {
+        "scale": scale(look.colormap),
+        "cards": [_card(view, look, index) for index in range(len(view.prompts))],
+    }
+
+
+def waiting(picture: Picture) -> dict[str, Any]:
+    """What the cards show before the first answer: the picture, and that its maps are on their way."""
+    return {"cards": [], "waiting": _encoded(shrink(picture.open()))}
+
+
+def drawn_map(explanation: explain.Explanation, turned: bool) -> np.ndarray:
+    """The raw map (h, w), or the map turned around: what scored lowest becomes highest."""
+    heatmap = np.asarray(explanation.heatmap, dtype=np.float32)
+    return heatmap.max() + heatmap.min() - heatmap if turned else heatmap
+
+
+def _card(view: View, look: Look, index: int) -> dict[str, Any]:
+    first = view.explanations[view.methods[0]][index]
+    truth = subject(view, index)
+    notes = [sentence(note) for found in view.explanations.values() for note in found[index].notes]
+    if view.picture.scene is not None and truth is None:
+        notes.append(
+            "Nothing in this scene goes by that name, so there is no right place to compare the maps with."
+        )
+    words = view.words(index)
+    strongest = max((share for _, share in words), default=1.0) or 1.0
+    return {
+        "prompt": view.prompts[index],
+        "score": wording.score(first.score),
+        "probability": first.probability,
+        "percent": wording.percent(first.probability),
+        "selected": view.selected.get(index),
+        "words": [
+            {"text": text, "percent": wording.percent(share), "strength": share / strongest}
+            for text, share in words
+        ],
+        "notes": list(dict.fromkeys(notes)),
+        "maps": [_map(view, look, index, method, truth) for method in view.methods],
+    }
+
+
+def _map(view: View, look: Look, index: int, method: str, truth: Subject | None) -> dict[str, Any]:
+    from explain import METHODS, heatmap
+
+    turned = look.turned and method == view.methods[0]
+    explanation = view.shown_explanation(index, method)
+    values = drawn_map(explanation, turned)
+    overlay = heatmap.overlay(view.shown, values, look.opacity, look.colormap)
+    drawn: dict[str, Any] = {
+        "title": wording.map_title(method, turned),
+        "term": METHODS[method].label,
+        "sentence": METHODS[method].sentence,
+        "width": overlay.width,
+        "height": overlay.height,
+        "src": _encoded(overlay),
+    }
+    if truth is not None:
+        msc = contrast_points(values, truth.mask)
+        drawn["contrast"] = wording.signed(msc)
+        drawn["caption"] = wording.contrast(method, msc, truth.name, truth.rest, turned)
+    return drawn
+
+
+def contrast_points(values: np.ndarray, mask: np.ndarray) -> float:
+    """Mean score contrast of a raw map (h, w) on a mask of any size, -100 to 100."""
+    from explain import metrics
+
+    return 100 * metrics.msc(values, mask)
+
+
+@cache
+def scale(colormap: str) -> list[str]:
+    """A colour map as nine colours from low to high, "#rrggbb"."""
+    from explain import heatmap
+
+    return ["#" + bytes(step).hex() for step in heatmap.colour(np.linspace(0, 1, 9)[None], colormap)[0]]
+
+
+def _encoded(image: Image.Image) -> str:
+    """A picture as a data address: JPEG, for looking at; what people measure they download."""
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "JPEG", quality=88, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,191 @@
+"""What happens on the Explain tab. Plain functions, values in and values out; the visitor's page holds the state."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import toyland
+from ui import choices, drawing, export, wording
+from ui.drawing import Look
+from ui.errors import in_plain_words, told
+from ui.link import FIRST_METHODS, NO_METHOD, read_query, write_query
+from ui.view import SPLIT, Picture, View, look, parse_prompts, scene_picture, select_word, suggested_prompts
+
+GALLERY_SEEDS = (18, 10, 16, 17, 19, 0)
+NO_PROGRESS = gr.Progress()
+
+Answer = tuple[View, dict[str, Any], str, str, str, dict[str, Any], dict[str, Any]]
+Shown = tuple[Picture, Any, str, str]
+
+
+def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
+    """The question of the page's address: a picture, its prompts and the choices; the cards wait for the answer."""
+    question, problem = read_query(dict(request.query_params), default_model)
+    if problem:
+        gr.Warning(problem, title="About this link")
+    picture = question.picture
+    suggested = suggested_prompts(picture.scene) if picture.scene else ""
+    return (
+        picture,
+        picture.open(),
+        question.text,
+        suggested,
+        choices.plain("Model", question.model),
+        choices.plain("Map", question.method),
+        choices.plain("Beside it", question.beside),
+        drawing.waiting(picture),
+    )
+
+
+def answer_link(
+    default_model: str,
+    picture: Picture,
+    prompts: str,
+    model: str,
+    method: str,
+    beside: str,
+    progress: gr.Progress = NO_PROGRESS,
+) -> Answer:
+    """The first answer. What a link asks may not exist: then the first methods and the default model answer."""
+    now = Look()
+    try:
+        return explain(
+            picture, prompts, model, method, beside, now.opacity, now.colormap, now.turned, progress
+        )
+    except gr.Error as error:
+        if (model, method, beside) == (default_model, *FIRST_METHODS):
+            raise
+        gr.Warning(f"{error.message} Here is the usual view instead.", title="About this link")
+        first, second = FIRST_METHODS
+        return explain(
+            picture, prompts, default_model, first, second, now.opacity, now.colormap, now.turned, progress
+        )
+
+
+@told
+def explain(
+    picture: Picture,
+    prompts: str,
+    model: str,
+    method: str,
+    beside: str,
+    opacity: float,
+    colormap: str,
+    turned: bool,
+    progress: gr.Progress = NO_PROGRESS,
+) -> Answer:
+    """Ask the model; returns all that an answer changes on the page."""
+    look_now, asked = Look(opacity, colormap, turned), parse_prompts(prompts)
+    methods = (method,) if beside in (NO_METHOD, method) else (method, beside)
+    view = look(picture, asked, model, methods, lambda done, what: progress(done, desc=what))
+    return (
+        view,
+        drawing.cards(view, look_now),
+        wording.status(len(asked), choices.model_label(model), view.seconds),
+        export.as_python(view),
+        write_query(view),
+        choices.methods("Map", method, model),
+        choices.methods("Beside it", beside, model, with_none=True),
+    )
+
+
+def show_models(view: View | None, default_model: str) -> tuple[dict[str, Any], str]:
+    """The list of models, those that cannot be had now greyed, and what may be asked of the chosen one."""
+    selected = view.model if view else default_model
+    return choices.models(selected), choices.model_note(selected)
+
+
+def take_picture(path: str | None) -> Picture:
+    """The visitor filled the picture box: a file, the camera, the clipboard."""
+    return Picture(path=path)
+
+
+def no_picture() -> tuple[Picture, str]:
+    """The visitor emptied the picture box; the cards stay until the next answer."""
+    return Picture(), "Now choose a picture."
+
+
+def pick_scene(event: gr.SelectData, prompts: str, suggested: str) -> Shown:
+    """A scene of the gallery."""
+    return _scene(GALLERY_SEEDS[event.index], prompts, suggested)
+
+
+def new_scene(prompts: str, suggested: str) -> Shown:
+    """A scene that nobody has seen before, or hardly anybody."""
+    return _scene(secrets.randbelow(toyland.SPLITS[SPLIT].count), prompts, suggested)
+
+
+def _scene(seed: int, prompts: str, suggested: str) -> Shown:
+    """Picture, what the box shows, prompts, suggestions. Prompts that a visitor typed stay; suggestions change."""
+    picture = scene_picture(seed)
+    assert picture.scene is not None
+    fresh = suggested_prompts(picture.scene)
+    typed = prompts.strip() and prompts.strip() != suggested.strip()
+    return picture, picture.open(), prompts if typed else fresh, fresh
+
+
+@told
+def redraw(view: View | None, opacity: float, colormap: str, turned: bool) -> dict[str, Any]:
+    """The kept maps in other colours; no model runs."""
+    return drawing.cards(_answered(view), Look(opacity, colormap, turned))
+
+
+@told
+def choose_word(
+    event: gr.EventData, view: View | None, opacity: float, colormap: str, turned: bool
+) -> tuple[View, dict[str, Any]]:
+    """A word was selected in a card: its map as a prompt of its own; selected again, the whole prompt."""
+    card, word = _event_field(event, "card", int), _event_field(event, "word", str)
+    view = select_word(_answered(view), card, word)
+    return view, drawing.cards(view, Look(opacity, colormap, turned))
+
+
+def save_map(
+    event: gr.EventData, view: View | None, opacity: float, colormap: str, turned: bool
+) -> Iterator[str]:
+    """One map over the picture at full size, as a file."""
+    with in_plain_words():
+        seen, look_now = _answered(view), Look(opacity, colormap, turned)
+        card, place = _event_field(event, "card", int), _event_field(event, "map", int)
+        if not (0 <= card < len(seen.prompts) and 0 <= place < len(seen.methods)):
+            raise ValueError("this map is not on the page any more: press Explain and save it again")
+    yield from _file(lambda folder: export.save_overlay(seen, look_now, card, seen.methods[place], folder))
+
+
+def save_as(kind: str, view: View | None, opacity: float, colormap: str, turned: bool) -> Iterator[str]:
+    """Everything on the page as a file of one kind, a key of export.SAVERS."""
+    with in_plain_words():
+        seen, look_now = _answered(view), Look(opacity, colormap, turned)
+    yield from _file(lambda folder: export.SAVERS[kind](seen, look_now, folder))
+
+
+def _file(save: Callable[[Path], Path]) -> Iterator[str]:
+    """Writes a file, hands it over (Gradio copies it), and removes it."""
+    folder = Path(tempfile.mkdtemp(prefix="tokenlight-"))
+    try:
+        with in_plain_words():
+            path = save(folder)
+        yield str(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answered(view: View | None) -> View:
+    if view is None:
+        raise ValueError("there is nothing to show yet: choose a picture, type prompts and press Explain")
+    return view
+
+
+def _event_field(event: gr.EventData, name: str, kind: type) -> Any:
+    """One field of what the cards report; it comes from the browser, so it may be anything."""
+    value = event._data.get(name) if isinstance(event._data, dict) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{name} is {str(value)[:40]!r}: the page sends a {kind.__name__}")
+    return value

@@ -1,0 +1,113 @@
+"""The Explain tab: a picture and prompts on the left, one card per prompt on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+import toyland
+from ui import choices, drawing, export, wording
+from ui import explain_events as events
+from ui.cards import Cards
+from ui.choice import Choice, Option, choice_value
+from ui.drawing import COLORMAPS, Look
+from ui.explain_wiring import Controls, connect
+from ui.link import Question
+from ui.picture_input import picture_input
+from ui.view import SPLIT
+
+KEPT_SECONDS = 3600  # how long an idle page keeps its view
+
+
+def build_tab(default_model: str) -> None:
+    """Lays the tab out in the Blocks that is open, and connects it."""
+    question = Question(model=default_model)
+    states = {
+        "picture": gr.State(question.picture, time_to_live=KEPT_SECONDS),
+        "view": gr.State(None, time_to_live=KEPT_SECONDS),
+        "suggested": gr.State(question.text, time_to_live=KEPT_SECONDS),
+        "default_model": gr.State(default_model),
+    }
+    with gr.Row(elem_id="explain-tab"):
+        with gr.Column(scale=4, min_width=320, elem_id="asking"):
+            asking = _asking(question)
+        with gr.Column(scale=9, min_width=320, elem_id="answers"):
+            answers = _answers(question) | _keeping()
+            with gr.Accordion("What am I seeing, and what can it not tell me?", open=False):
+                gr.Markdown(wording.EXPLAINER)
+    connect(Controls(**states, **asking, **answers))
+
+
+def _asking(question: Question) -> dict[str, Any]:
+    """The left column: what is looked at, what is asked, and who answers."""
+    parts: dict[str, Any] = {}
+    parts["image"] = picture_input(question.picture.open(), label="Picture", elem_id="picture")
+    parts["gallery"] = gr.Gallery(
+        [_thumbnail(seed) for seed in events.GALLERY_SEEDS],
+        label="Drawn scenes",
+        show_label=False,
+        columns=len(events.GALLERY_SEEDS),
+        object_fit="cover",
+        allow_preview=False,
+        buttons=[],
+        elem_id="gallery",
+    )
+    parts["new_scene"] = gr.Button("Draw me a new one", size="sm", elem_id="new-scene")
+    parts["prompts"] = gr.Textbox(
+        question.text,
+        label="Prompts, one per line",
+        placeholder="a red car\nthe sky",
+        lines=3,
+        max_lines=8,
+        elem_id="prompts",
+    )
+    parts["explain"] = gr.Button("Explain", variant="primary", elem_id="explain")
+    parts["status"] = gr.Markdown("The model is waking up.", elem_id="status")
+    parts["model"] = Choice(choices.plain("Model", question.model), elem_id="model")
+    note = wording.BUILT_IN_NOTE if question.model.startswith("toy-") else ""
+    parts["model_note"] = gr.Markdown(note, elem_id="model-note")
+    return parts
+
+
+def _thumbnail(seed: int) -> tuple[Image.Image, str]:
+    """A drawn scene, small, and in words for those who cannot see it."""
+    scene = toyland.sample_scene(seed, SPLIT)
+    return toyland.draw_scene(scene, 160), scene.caption
+
+
+def _answers(question: Question) -> dict[str, Any]:
+    """The right column: which maps, how they are drawn, and the cards."""
+    look = Look()
+    parts: dict[str, Any] = {}
+    with gr.Row(elem_id="look"):
+        parts["method"] = Choice(choices.plain("Map", question.method), elem_id="method")
+        parts["beside"] = Choice(choices.plain("Beside it", question.beside), elem_id="beside")
+        colours = {"": [Option(name, label) for name, label in COLORMAPS.items()]}
+        parts["colormap"] = Choice(choice_value("Colours", look.colormap, colours), elem_id="colormap")
+        parts["opacity"] = gr.Slider(
+            0, 1, look.opacity, step=0.05, label="Strength", buttons=[], min_width=140, elem_id="opacity"
+        )
+        parts["turned"] = gr.Checkbox(
+            look.turned, label="Reverse the first map", min_width=140, elem_id="turned"
+        )
+    parts["cards"] = Cards(drawing.waiting(question.picture))
+    return parts
+
+
+def _keeping() -> dict[str, Any]:
+    """Below the cards: files, the link and the code."""
+    with gr.Accordion("Save, share, repeat in Python", open=False, elem_id="keep"):
+        with gr.Row():
+            savers = {kind: gr.Button(kind, size="sm", min_width=110) for kind in export.SAVERS}
+        link = gr.Textbox(
+            label="Link to this view (an uploaded picture is not part of it)",
+            interactive=False,
+            buttons=["copy"],
+            elem_id="link",
+        )
+        code = gr.Code(label="The same in Python", language="python", interactive=False, elem_id="code")
+    file = gr.File(visible="hidden")
+    query = gr.Textbox(visible="hidden")
+    return {"savers": savers, "file": file, "query": query, "link": link, "code": code}

@@ -1,0 +1,60 @@
+"""The page around the tabs: heading, theme, and how it is served."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# The page asks nothing of anybody but its own server; Gradio reads this while it is imported.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+
+from ui import device, wording
+from ui.endpoints import build_endpoints
+from ui.explain_tab import build_tab
+
+QUEUE = 200  # visitors who may wait; more are told to come back
+UPLOAD_LIMIT = "64mb"
+CACHE_SECONDS = (3600, 4 * 3600)  # how often uploads are cleared away, and from what age
+FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]  # no font is fetched
+
+
+def build_page(model: str = device.DEFAULT_MODEL) -> gr.Blocks:
+    """The whole page, not yet served. `model`: the one that is chosen when it opens."""
+    with gr.Blocks(
+        title=wording.TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
+    ) as page:
+        build_endpoints()  # first, so that no handler of the same name takes theirs
+        gr.Markdown(f"# {wording.TITLE}\n{wording.TAGLINE}", elem_id="heading")
+        build_tab(model)
+    return page.queue(max_size=QUEUE, default_concurrency_limit=4)
+
+
+def build_theme() -> gr.themes.Base:
+    """Soft, with plain labels and the system's own letters."""
+    plain: dict[str, str] = {}
+    for part in ("block_title", "block_label"):
+        plain |= {f"{part}_background_fill": "none", f"{part}_background_fill_dark": "none"}
+        plain |= {f"{part}_text_color": "*body_text_color_subdued", f"{part}_text_weight": "500"}
+    plain |= {"checkbox_border_color": "*neutral_400", "input_border_width": "1px"}
+    plain |= {"block_title_padding": "0", "block_title_border_width": "0px"}
+    plain |= {"body_text_color_subdued": "*neutral_500", "body_text_color_subdued_dark": "*neutral_400"}
+    return gr.themes.Soft(primary_hue="indigo", neutral_hue="slate", font=FONT).set(**plain)
+
+
+def serve(page: gr.Blocks, host: str | None, port: int | None, wait: bool = True) -> str:
+    """Serves the page and returns its address; with `wait` only when it is stopped."""
+    _, address, _ = page.launch(
+        server_name=host,
+        server_port=port,
+        theme=build_theme(),
+        css_paths=Path(__file__).with_name("page.css"),
+        max_file_size=UPLOAD_LIMIT,
+        footer_links=["api"],
+        run_history=False,  # nothing of what a visitor does is kept, not even in the browser
+        ssr_mode=False,
+        prevent_thread_lock=not wait,
+        quiet=not wait,
+    )
+    return address

@@ -1,0 +1,170 @@
+"""What one visitor is looking at: a picture, prompts, and their explanations. Nothing is shared between visitors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+import toyland
+from toyland.vocabulary import PLACE_NOUNS
+from ui import device
+
+if TYPE_CHECKING:
+    import explain
+
+SPLIT = "balanced"  # drawn scenes in which things and places do not go together
+LONGEST = 1280  # pixels on the page; downloads have the full size
+SCENE_PIXELS = 768
+MAX_PROMPTS = 12
+MAX_CHARACTERS = 100_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn scene, or a file that a visitor gave us: one of the two."""
+
+    scene: toyland.Scene | None = None
+    path: str | None = None
+
+    def open(self) -> Image.Image:
+        """The picture at full size, RGB; a file that is no picture we allow is a ValueError."""
+        if self.scene is not None:
+            return toyland.draw_scene(self.scene, SCENE_PIXELS)
+        if self.path is None:
+            raise ValueError("There is no picture yet: upload one, take one, or pick a drawn scene")
+        import explain
+
+        return explain.read_image(self.path)
+
+
+@dataclass(frozen=True)
+class View:
+    """One answered question. `explanations`: method -> one per prompt; `alone`: (card, word) -> method -> one."""
+
+    picture: Picture
+    shown: Image.Image  # RGB, at most LONGEST pixels
+    prompts: tuple[str, ...]
+    model: str
+    methods: tuple[str, ...]  # shown side by side, the first is the one that can be reversed
+    explanations: Mapping[str, Sequence[explain.Explanation]]
+    seconds: float
+    alone: Mapping[tuple[int, str], Mapping[str, explain.Explanation]] = field(default_factory=dict)
+    selected: Mapping[int, str] = field(default_factory=dict)  # card -> the word that is shown alone
+
+    def shown_explanation(self, card: int, method: str) -> explain.Explanation:
+        """The prompt's explanation, or that of the word selected in it."""
+        word = self.selected.get(card)
+        if word is not None:
+            return self.alone[card, word][method]
+        return self.explanations[method][card]
+
+    def words(self, card: int) -> tuple[tuple[str, float], ...]:
+        """The prompt's words and their shares of the relevance, which sum to 1."""
+        return self.explanations[self.methods[0]][card].tokens
+
+
+def scene_picture(seed: int, split: str = SPLIT) -> Picture:
+    """The drawn scene of a seed."""
+    return Picture(scene=toyland.sample_scene(seed, split))
+
+
+def suggested_prompts(scene: toyland.Scene) -> str:
+    """What one may ask of a scene: its things, then its place; one per line."""
+    phrases = [toyland.with_article(thing.phrase) for thing in scene.things]
+    return "\n".join(dict.fromkeys([*phrases, PLACE_NOUNS[scene.place][0]]))
+
+
+def parse_prompts(text: str | None) -> tuple[str, ...]:
+    """One prompt per line, without empty lines and repetitions; ValueError if none or too many remain."""
+    text = text or ""
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(
+            f"{len(text):,} characters are too many: at most {MAX_CHARACTERS:,} for all prompts together"
+        )
+    prompts = tuple(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    if not prompts:
+        raise ValueError("There is no prompt yet: type one per line, for example “a red car”")
+    if len(prompts) > MAX_PROMPTS:
+        raise ValueError(
+            f"{len(prompts)} prompts are too many: at most {MAX_PROMPTS} at a time, one per line"
+        )
+    return prompts
+
+
+def look(
+    picture: Picture,
+    prompts: Sequence[str],
+    model: str,
+    methods: Sequence[str],
+    progress: device.Progress | None = None,
+) -> View:
+    """Ask the model about every prompt with every method.
+
+    `progress(fraction, what)` is called while a model is fetched.
+    """
+    started = time.perf_counter()
+    methods = tuple(dict.fromkeys(methods))
+    image = picture.open()
+    explanations = device.explain_picture(model, image, prompts, methods, progress)
+    return View(
+        picture=picture,
+        shown=shrink(image),
+        prompts=tuple(prompts),
+        model=model,
+        methods=methods,
+        explanations=explanations,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def select_word(view: View, card: int, word: str) -> View:
+    """Show one word of a prompt alone; the same word again shows the whole prompt."""
+    if not 0 <= card < len(view.prompts) or word not in [text for text, _ in view.words(card)]:
+        raise ValueError("This word is not on the page any more: press Explain and select it again")
+    if view.selected.get(card) == word:
+        return replace(view, selected={c: w for c, w in view.selected.items() if c != card})
+    alone = dict(view.alone)
+    if (card, word) not in alone:
+        found = device.explain_picture(view.model, view.picture.open(), [word], view.methods)
+        alone[card, word] = {method: explanations[0] for method, explanations in found.items()}
+    return replace(view, alone=alone, selected={**view.selected, card: word})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a prompt speaks of in a drawn scene: its mask, bool (pixels, pixels), its name, and what is not it."""
+
+    mask: np.ndarray
+    name: str
+    rest: str
+
+
+def subject(view: View, card: int) -> Subject | None:
+    """Where the prompt's subject really is; None for a photograph, or if the scene has nothing of that name."""
+    scene = view.picture.scene
+    if scene is None:
+        return None
+    prompt = view.selected.get(card, view.prompts[card])
+    masks = toyland.scene_masks(scene, view.shown.width)
+    found = toyland.match_things(scene, prompt)
+    if found and masks[list(found)].any():
+        names = dict.fromkeys(scene.things[index].phrase for index in found)
+        return Subject(np.any(masks[list(found)], axis=0), f"the {' and the '.join(names)}", "the background")
+    if toyland.match_place(scene, prompt):
+        place = PLACE_NOUNS[scene.place][0].removeprefix("a ").removeprefix("the ")
+        return Subject(~np.any(masks, axis=0), f"the {place}", "the things in front of it")
+    return None
+
+
+def shrink(image: Image.Image) -> Image.Image:
+    """The picture at no more than LONGEST pixels, never below one."""
+    scale = min(1.0, LONGEST / max(image.size))
+    if scale == 1.0:
+        return image
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=1.1)
