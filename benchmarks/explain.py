@@ -55,6 +55,8 @@ def random_clip(architecture: str) -> tuple[Clip, torch.Tensor]:
     for name, parameter in model.visual.named_parameters():
         if name.endswith("bn3.weight"):  # zero when new: the blocks of a ResNet would do nothing
             torch.nn.init.normal_(parameter, 0.5, 0.1)
+        elif name.endswith("bn3.bias"):
+            torch.nn.init.normal_(parameter, 0.0, 0.2)
     clip = Clip(
         architecture, model.eval().requires_grad_(False), transform, open_clip.get_tokenizer(architecture)
     )

@@ -52,11 +52,17 @@ class Entry:
         return (weights.SAFETENSORS, *self.tokenizer_files)
 
 
+def _weight_of(name: str) -> int:
+    """Megabytes of a built-in model's weights; 0 where they are missing."""
+    path = MODELS / name / weights.SAFETENSORS
+    return round(path.stat().st_size / 1e6) if path.is_file() else 0
+
+
 _ENTRIES = (
     Entry(
         "toy-vit",
         "Toyland ViT (built in)",
-        6,
+        _weight_of("toy-vit"),
         True,
         "ViT",
         "Knows only drawn scenes; works offline, at once.",
@@ -64,7 +70,7 @@ _ENTRIES = (
     Entry(
         "toy-rn",
         "Toyland ResNet (built in)",
-        6,
+        _weight_of("toy-rn"),
         True,
         "ResNet",
         "Knows only drawn scenes; works offline, at once.",

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -42,7 +43,7 @@ class Clip:
     def context_length(self) -> int:
         return self.model.context_length
 
-    @property
+    @cached_property
     def start_tokens(self) -> int:
         """How many special tokens stand before the first word of a text."""
         return find_words(self.tokenizer, "a").words[0].start

@@ -95,8 +95,10 @@ _guard = threading.Lock()
 
 def encode(clip: Clip, image: Image.Image) -> ImageEncoding:
     """The encoding of a picture, kept by (model, content): the same content is the same object."""
-    image = image.convert("RGB")
-    key = hashlib.blake2b(image.tobytes(), digest_size=16, key=repr(image.size).encode()).digest()
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    digest = hashlib.sha256(repr(image.size).encode())
+    digest.update(image.tobytes())
+    key = digest.digest()
     with _guard:
         if key in clip.pictures:
             clip.pictures.move_to_end(key)

@@ -114,7 +114,9 @@ def _without_specials(tokenizer, prompt: str) -> str:
     Cleaning undoes HTML escapes, two levels at a time, so it is repeated: `&lt;end&gt;`.
     """
     for _ in range(8):
-        prompt = tokenizer.clean_fn(prompt)
+        before, prompt = prompt, tokenizer.clean_fn(prompt)
+        if prompt == before:
+            break
     inner = getattr(tokenizer, "tokenizer", None)
     specials = ("<start_of_text>", "<end_of_text>") if inner is None else inner.all_special_tokens
     for special in sorted(specials, key=len, reverse=True):

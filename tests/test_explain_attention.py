@@ -1,5 +1,7 @@
 """AttentionRecorder: what it records is A, and recording changes nothing."""
 
+import copy
+
 import open_clip
 import oracles
 import pytest
@@ -7,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from explain import towers
 from explain.attention import AttentionRecorder
 
 PROMPTS = ["a red cat on the grass", "the sky", "two boats, left of a green house"]
@@ -178,7 +181,7 @@ def test_nothing_is_left_behind_after_an_exception(clips, images_of):
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert torch.overrides._len_torch_function_stack() == 0
+    assert torch.overrides._get_current_function_mode_stack() == []
     assert not any(parameter.requires_grad for parameter in clip.model.parameters())
     assert all(torch.equal(before[name], value) for name, value in clip.model.state_dict().items())
     assert not clip.model.encode_image(images_of(clip)).requires_grad
@@ -203,3 +206,12 @@ def test_text_attention_is_causal(clips):
         clip.model.encode_text(clip.tokenize(PROMPTS))
     for probs in recorder.probs:
         assert probs.triu(1).abs().max() == 0
+
+
+def test_unfused_timm_attention_raises_instead_of_a_blank_map(clips, images_of):
+    """With TIMM_FUSED_ATTN=0 timm multiplies by itself, out of the mode's sight."""
+    visual = copy.deepcopy(clips["siglip"].model.visual)
+    visual.trunk.attn_pool.fused_attn = False
+    tokens = towers.trunk(visual, images_of(clips["siglip"]))
+    with pytest.raises(RuntimeError, match="TIMM_FUSED_ATTN=0"), AttentionRecorder():
+        towers.pool(visual, tokens)

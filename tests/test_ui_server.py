@@ -81,6 +81,16 @@ def test_an_answer_equals_the_library(client, scene_file):
         assert sum(word["relevance"] for word in answer["words"]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("model", [name for name, entry in explain.CATALOGUE.items() if entry.local])
+@pytest.mark.parametrize("method", explain.METHODS)
+def test_every_method_answers_with_every_built_in_model(client, scene_file, model, method):
+    if method not in explain.CATALOGUE[model].supports:
+        with pytest.raises(AppError, match="does not work with"):
+            ask(client, scene_file, model=model, method=method)
+    else:
+        assert np.isfinite(ask(client, scene_file, model=model, method=method)[0]["map"]).all()
+
+
 def test_every_visitor_gets_their_own_answer(address, tmp_path):
     clip = explain.load("toy-vit", device="cpu")
     clients = [visitor(address) for _ in range(VISITORS)]

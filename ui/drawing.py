@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import explain
 
 COLORMAPS = {  # all of them keep their order for colour-blind readers and in print
-    "viridis": "Purple to yellow",
-    "cividis": "Blue to yellow",
-    "magma": "Black to rose",
-    "gray": "Black to white",
+    "viridis": "Purple–yellow",
+    "cividis": "Blue–yellow",
+    "magma": "Black–rose",
+    "gray": "Black–white",
 }
 
 

@@ -89,9 +89,7 @@ def _answers(question: Question) -> dict[str, Any]:
         parts["opacity"] = gr.Slider(
             0, 1, look.opacity, step=0.05, label="Strength", buttons=[], min_width=140, elem_id="opacity"
         )
-        parts["turned"] = gr.Checkbox(
-            look.turned, label="Reverse the first map", min_width=140, elem_id="turned"
-        )
+        parts["turned"] = gr.Checkbox(look.turned, label="Reverse first map", min_width=140, elem_id="turned")
     parts["cards"] = Cards(drawing.waiting(question.picture))
     return parts
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 import toyland
 from tests.browser.app_process import CHROMIUM_FLAGS, chromium, running_app
 
+FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 PATIENCE = 60_000  # milliseconds; the first answer imports torch, and the machine may be busy
 
 
@@ -30,7 +31,7 @@ def browser():
             pytest.fail("Chromium is missing (on Debian: apt-get install chromium)")
         pytest.skip("Chromium is missing (on Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS + FAKE_CAMERA)
         yield browser
         browser.close()
 
@@ -143,7 +144,7 @@ def test_colours_strength_and_reversal_redraw(page, address):
     open_page(page, address)
     first, second = (page.locator(".tl-map img").nth(index) for index in (0, 1))
     before, beside = first.get_attribute("src"), second.get_attribute("src")
-    page.get_by_label("Reverse the first map").check()
+    page.get_by_label("Reverse first map").check()
     expect(page.locator(".tl-map-title").first).to_contain_text("Reversed")
     assert first.get_attribute("src") != before
     assert second.get_attribute("src") == beside
@@ -171,6 +172,40 @@ def test_models_that_cannot_be_had_are_greyed_with_the_reason(page, address):
     expect(option).to_contain_text("offline")
     assert option.is_disabled()
     assert not page.locator("#model option[value='toy-vit']").is_disabled()
+
+
+def test_another_model_and_method_answer(page, address):
+    open_page(page, address)
+    before = page.locator(".tl-map img").first.get_attribute("src")
+    expect(page.locator("#model option[value='toy-rn']")).to_be_attached(timeout=PATIENCE)
+    page.locator("#model select").select_option("toy-rn")
+    expect(page.locator("#status")).to_contain_text("ResNet", timeout=PATIENCE)
+    assert page.locator(".tl-map img").first.get_attribute("src") != before
+    page.locator("#beside select").select_option("gradcam")
+    expect(page.locator(".tl-map-title").nth(1)).to_contain_text("Grad-CAM", timeout=PATIENCE)
+
+
+def test_the_camera_is_a_source(page, address):
+    page.context.grant_permissions(["camera"])
+    open_page(page, address)
+    before = page.locator(".tl-map img").first.get_attribute("src")
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture button[aria-label='Capture from camera']").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#picture button[aria-label='capture photo']").click()
+    expect(page.locator(".tl-map img").first).not_to_have_attribute("src", before, timeout=PATIENCE)
+
+
+def test_two_visitors_see_their_own(page, browser, address):
+    open_page(page, address, "?seed=3&prompts=mine")
+    with browser.new_context() as other:
+        stranger = other.new_page()
+        open_page(stranger, address, "?seed=4&prompts=yours")
+        prompts_shown(stranger, "yours")
+        page.get_by_label("Reverse first map").check()
+        expect(page.locator(".tl-map-title").first).to_contain_text("Reversed")
+        prompts_shown(page, "mine")
+        expect(stranger.locator(".tl-map-title").first).not_to_contain_text("Reversed")
 
 
 def test_what_a_visitor_types_never_becomes_markup(page, address):
