@@ -160,8 +160,8 @@ def test_drawn_scenes_bring_their_prompts(page, address):
     page.locator("#gallery button.thumbnail-item").nth(1).click()
     expect(page.locator("#prompts textarea")).not_to_have_value(before)
     prompts_shown(page, *page.locator("#prompts textarea").input_value().splitlines())
-    page.locator("#new-scene").click()
     before = page.locator(".tl-map img").first.get_attribute("src")
+    page.locator("#new-scene").click()
     expect(page.locator(".tl-map img").first).not_to_have_attribute("src", before)
 
 
@@ -192,6 +192,7 @@ def test_the_camera_is_a_source(page, address):
     page.locator("#picture button[aria-label='Remove Image']").click()
     page.locator("#picture button[aria-label='Capture from camera']").click()
     page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#picture video')?.currentTime > 0.5")  # the camera is on
     page.locator("#picture button[aria-label='capture photo']").click()
     expect(page.locator(".tl-map img").first).not_to_have_attribute("src", before, timeout=PATIENCE)
 
