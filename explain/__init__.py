@@ -14,7 +14,7 @@ Errors in what is given are ValueErrors that say what is allowed.
 from explain import heatmap, metrics
 from explain.catalogue import CATALOGUE, Entry, available
 from explain.clip import Clip
-from explain.explanation import Explanation, explain_image
+from explain.explanation import Explanation, explain_image, explain_methods
 from explain.images import read_image
 from explain.loading import load
 from explain.methods import METHODS, Method
@@ -30,6 +30,7 @@ __all__ = [
     "ModelUnavailable",
     "available",
     "explain_image",
+    "explain_methods",
     "heatmap",
     "load",
     "metrics",

@@ -10,8 +10,9 @@ from PIL import Image
 
 from explain import methods
 from explain.clip import Clip
-from explain.encodings import encode
+from explain.encodings import ImageEncoding, encode
 from explain.images import as_rgb, read_image
+from explain.methods import Method
 from explain.prompts import Prompt, read_prompts
 
 
@@ -44,22 +45,35 @@ def explain_image(
     `image` is a PIL image or the path of a picture. ValueError, saying what is allowed, for anything out of
     bounds.
     """
-    chosen = methods.find(method)
-    reason = chosen.supports(clip)
-    if reason is not None:
-        raise ValueError(f"{chosen.label} does not work with {clip.name}: {reason}")
+    return explain_methods(clip, image, prompts, [method])[method]
+
+
+def explain_methods(
+    clip: Clip, image: Image.Image | str | PathLike, prompts: Sequence[str], names: Sequence[str]
+) -> dict[str, list[Explanation]]:
+    """`explain_image` with several methods: name -> explanations. The picture is read once for all."""
+    chosen = [methods.find(name) for name in dict.fromkeys(names)]
+    for method in chosen:
+        reason = method.supports(clip)
+        if reason is not None:
+            raise ValueError(f"{method.label} does not work with {clip.name}: {reason}")
     read = read_prompts(clip, prompts)
     picture = as_rgb(image) if isinstance(image, Image.Image) else read_image(image)
-    encoding = encode(clip, picture)
+    encoding, notes = encode(clip, picture), tuple(picture.info.get("notes", ()))
+    return {method.name: _explain(method, clip, encoding, read, notes) for method in chosen}
+
+
+def _explain(
+    method: Method, clip: Clip, encoding: ImageEncoding, read: list[Prompt], notes: tuple[str, ...]
+) -> list[Explanation]:
     texts = [prompt.text for prompt in read]
     features = torch.stack([text.feature for text in encoding.read(texts)])
-    maps = chosen.image_map(encoding, features)[0].detach().float().cpu().numpy()
-    rated = (chosen.token_scores or methods.token_relevance)(encoding, texts)
+    maps = method.image_map(encoding, features)[0].detach().float().cpu().numpy()
+    rated = (method.token_scores or methods.token_relevance)(encoding, texts)
     scores = (encoding.features[0] @ features.T).tolist()
     probabilities = _probabilities(texts, scores, clip.logit_scale)
-    shown = tuple(picture.info.get("notes", ()))
     return [
-        _explanation(chosen.name, prompt, score, probabilities[prompt.text], heatmap, row, shown)
+        _explanation(method.name, prompt, score, probabilities[prompt.text], heatmap, row, notes)
         for prompt, score, heatmap, row in zip(read, scores, maps, rated, strict=True)
     ]
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import explain
-from explain import encodings, explain_image, towers
+from explain import METHODS, encodings, explain_image, explain_methods, towers
 from explain.explanation import word_shares
 from explain.prompts import Prompt
 from explain.words import Word
@@ -259,3 +259,18 @@ def test_hostile_prompts_are_only_text(clips, picture, name):
     for e in explain_image(clips[name], picture, HOSTILE):
         assert np.isfinite(e.heatmap).all()
         assert e.tokens == () or sum(share for _, share in e.tokens) == pytest.approx(1)
+
+
+def test_several_methods_read_the_picture_once(clips, monkeypatch):
+    clip, picture, read = clips["vit"], noise(7), []
+    encode = encodings.encode
+    monkeypatch.setattr("explain.explanation.encode", lambda *given: read.append(given) or encode(*given))
+    together = explain_methods(clip, picture, PROMPTS, [*METHODS, "itsm"])
+    assert len(read) == 1
+    assert list(together) == list(METHODS)
+    for name, explanations in together.items():
+        for a, b in zip(explanations, explain_image(clip, picture, PROMPTS, name), strict=True):
+            assert (a.method, a.prompt, a.score, a.tokens) == (name, b.prompt, b.score, b.tokens)
+            assert np.array_equal(a.heatmap, b.heatmap)
+    with pytest.raises(ValueError, match="unknown method"):
+        explain_methods(clip, picture, PROMPTS, ["itsm", "cam"])

@@ -87,7 +87,7 @@ def _explain(
 
     with _memory_in_plain_words(model):
         clip = _load(model, progress)
-        return {name: explain.explain_image(clip, image, prompts, method=name) for name in methods}
+        return explain.explain_methods(clip, image, prompts, methods)
 
 
 @contextmanager
