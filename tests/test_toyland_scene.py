@@ -173,6 +173,41 @@ def test_match_things_reads_nouns_synonyms_categories_and_colours():
     assert not toyland.match_place(scene, "a cat on the grass")
 
 
+def test_match_things_keeps_colours_with_their_nouns():
+    things = [
+        toyland.Thing(kind, colour, "small", 0.2 + 0.3 * i, 0.5, 0.25)
+        for i, (kind, colour) in enumerate((("cat", "red"), ("cat", "blue"), ("car", "blue")))
+    ]
+    scene = Scene(0, "balanced", "grass", 0, tuple(things))
+    assert toyland.match_things(scene, "a red cat and a blue car") == (0, 2)
+    assert toyland.match_things(scene, "a blue cat to the left of a car") == (1, 2)
+    assert toyland.match_things(scene, "the cats") == (0, 1)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", '{"things": [{}]}', "not json"])
+def test_json_that_is_no_scene_is_refused(text):
+    with pytest.raises(ValueError, match=r"."):
+        Scene.from_json(text)
+
+
+@pytest.mark.parametrize("seed", ["3", None, 1.5])
+def test_seeds_are_whole_numbers(seed):
+    with pytest.raises(ValueError, match="whole number"):
+        toyland.sample_scene(seed)
+
+
+def test_large_pictures_are_not_kept_in_memory():
+    from toyland import drawing
+
+    before = drawing._cached_sprite.cache_info().currsize, drawing._cached_place.cache_info().currsize
+    for scene in scenes("balanced", 5):
+        toyland.draw_scene(scene, 768)
+    assert before == (
+        drawing._cached_sprite.cache_info().currsize,
+        drawing._cached_place.cache_info().currsize,
+    )
+
+
 def test_category_nouns_cover_every_category():
     assert {kind.category for kind in KINDS.values()} == set(CATEGORY_NOUNS)
 

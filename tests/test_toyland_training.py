@@ -141,6 +141,16 @@ def test_training_learns_saves_and_resumes(tokenizer_folder, tmp_path, tower, pi
             assert torch.allclose(value, first.ema[name], atol=2e-3, rtol=2e-3), name
 
 
+def test_a_folder_of_another_run_is_left_alone(tokenizer_folder, tmp_path, capsys):
+    training(tokenizer_folder, tmp_path).save()
+    config = (tmp_path / "open_clip_config.json").read_text()
+    with pytest.raises(ValueError, match="choose another folder"):
+        training(tokenizer_folder, tmp_path, tower="rn")
+    assert (tmp_path / "open_clip_config.json").read_text() == config
+    assert main(["train", "clip", "--budget", "1s", "-o", str(tmp_path)]) == 2
+    assert "--resume" in capsys.readouterr().err
+
+
 def test_a_few_steps_on_one_batch_lower_the_loss(tokenizer_folder, tmp_path):
     run = training(tokenizer_folder, tmp_path, warmup=0.0)
     images, texts = next(iter(CaptionedScenes(tmp_path, 64, 16)))

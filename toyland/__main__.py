@@ -65,7 +65,11 @@ def train_clip(arguments: argparse.Namespace) -> None:
     if arguments.start_from:
         copy_tokenizer(arguments.start_from, folder)
     training = ClipTraining(recipe, folder, device, arguments.start_from)
-    if arguments.resume and training.state_file.is_file():
+    if training.state_file.is_file():
+        if not arguments.resume:
+            raise ValueError(
+                f"{folder} holds a run already: go on with --resume, or choose another folder with -o"
+            )
         training.resume()
     saved = training.progress.seconds
     progress = training.progress

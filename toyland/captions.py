@@ -131,19 +131,28 @@ def _mentions(prompt: str, phrases: object) -> bool:
     return any(re.search(rf"\b{re.escape(phrase)}\b", prompt) for phrase in phrases)  # type: ignore[attr-defined]
 
 
+# What stands between two things of a caption: a colour on one side does not speak of the noun on the other.
+_JOINTS = ("and", *(phrase for phrases in RELATIONS.values() for phrase in phrases), *_NEAR)
+_CLAUSES = re.compile(r"[,;.]|" + "|".join(rf"\b{re.escape(joint)}\b" for joint in _JOINTS))
+
+
 def match_things(scene: Scene, prompt: str) -> tuple[int, ...]:
     """Indices of the scene's things that a prompt speaks of; empty if it names no kind or category.
 
-    The prompt's nouns choose kinds (a hypernym chooses its category); if the prompt also names colours, only things
-    of those colours count.
+    Each clause is read alone. Its nouns choose kinds (a hypernym chooses its category); if it also names colours, only
+    things of those colours count.
     """
-    prompt = prompt.lower()
-    kinds = {kind for kind in KINDS if _mentions(prompt, (form for noun in NOUNS[kind] for form in noun))}
+    found = {index for clause in _CLAUSES.split(prompt.lower()) for index in _match_clause(scene, clause)}
+    return tuple(sorted(found))
+
+
+def _match_clause(scene: Scene, clause: str) -> list[int]:
+    kinds = {kind for kind in KINDS if _mentions(clause, (form for noun in NOUNS[kind] for form in noun))}
     for category, nouns in CATEGORY_NOUNS.items():
-        if _mentions(prompt, (category, *(form for noun in nouns for form in noun))):
+        if _mentions(clause, (category, *(form for noun in nouns for form in noun))):
             kinds |= {kind for kind in KINDS if KINDS[kind].category == category}
-    colours = {colour for colour in COLOURS if _mentions(prompt, COLOUR_WORDS[colour])} or set(COLOURS)
-    return tuple(i for i, t in enumerate(scene.things) if t.kind in kinds and t.colour in colours)
+    colours = {colour for colour in COLOURS if _mentions(clause, COLOUR_WORDS[colour])} or set(COLOURS)
+    return [i for i, t in enumerate(scene.things) if t.kind in kinds and t.colour in colours]
 
 
 def match_place(scene: Scene, prompt: str) -> bool:

@@ -27,7 +27,13 @@ class CaptionedScenes(IterableDataset[Batch]):
     """
 
     def __init__(
-        self, tokenizer_directory: Path, pixels: int, batch: int, start: int = 0, alone: int = 0, zoom: float = 1
+        self,
+        tokenizer_directory: Path,
+        pixels: int,
+        batch: int,
+        start: int = 0,
+        alone: int = 0,
+        zoom: float = 1,
     ) -> None:
         self.tokenizer_directory, self.pixels, self.batch = tokenizer_directory, pixels, batch
         self.start, self.alone, self.zoom = start, alone, zoom

@@ -97,7 +97,10 @@ class ClipTraining:
     """One run: model, averaged weights, optimiser, and its folder with the last state and the exported model."""
 
     def __init__(self, recipe: Recipe, folder: Path, device: str, start_from: Path | None = None) -> None:
+        if not hasattr(torch.optim, "Muon"):
+            raise ValueError(f"training needs torch 2.9 or newer; this is {torch.__version__}")
         self.recipe, self.folder, self.device = recipe, folder, torch.device(device)
+        self._check_folder()
         torch.manual_seed(recipe.seed)
         prepare_tokenizer(folder)
         write_config(recipe.tower, folder, recipe.pixels)
@@ -115,11 +118,24 @@ class ClipTraining:
     def state_file(self) -> Path:
         return self.folder / "training.pt"
 
+    def _check_folder(self) -> None:
+        """Refuse a folder whose run is of another tower or size, before anything in it is touched."""
+        if self.state_file.is_file():
+            recipe = torch.load(self.state_file, map_location="cpu", weights_only=True).get("recipe", {})
+            found, wanted = (
+                {k: r.get(k) for k in ("tower", "pixels")} for r in (recipe, asdict(self.recipe))
+            )
+            if found != wanted:
+                raise ValueError(
+                    f"{self.folder} holds a run of {found}, not of {wanted}; choose another folder"
+                )
+
     def resume(self) -> None:
         """Go on from the folder's last state; a budget other than the state's stretches the schedule."""
         if not self.state_file.is_file():
             raise ValueError(f"nothing to resume: {self.state_file} does not exist")
         state = torch.load(self.state_file, map_location=self.device, weights_only=True)
+        self.generator.set_state(state["generator"].cpu())
         self.model.load_state_dict(state["model"])
         self.ema = state["ema"]
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
@@ -134,6 +150,8 @@ class ClipTraining:
             "ema": self.ema,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "progress": asdict(self.progress),
+            "recipe": asdict(self.recipe),
+            "generator": self.generator.get_state(),
         }
         torch.save(state, partial)
         partial.replace(self.state_file)
@@ -175,7 +193,9 @@ class ClipTraining:
             if self.recipe.tower == "rn":
                 x = x.contiguous(memory_format=torch.channels_last)
             image = self.model.encode_image(x, normalize=True)
-            text = F.normalize(text_features(self.model, texts.to(self.device)), dim=-1)  # no run over padding
+            text = F.normalize(
+                text_features(self.model, texts.to(self.device)), dim=-1
+            )  # no run over padding
             loss, accuracy = contrastive_loss(image, text, self.model.logit_scale.exp())
         self.model.zero_grad(set_to_none=True)
         loss.backward()

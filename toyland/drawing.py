@@ -13,16 +13,19 @@ from toyland.scene import Scene, Thing
 MAX_PIXELS = 2048
 BOX_PIXELS = 512  # boxes are read off masks of this size
 
-# Sized for training: all kinds, colours and sides of a 64 or 128 pixel picture.
-_place = lru_cache(maxsize=512)(draw_place)
+CACHED_SIDE = 128  # larger sprites and places are drawn afresh: a server must not fill its memory with them
 
-
-_thing = lru_cache(maxsize=4096)(draw_thing)
+_cached_place = lru_cache(maxsize=512)(draw_place)
+_cached_thing = lru_cache(maxsize=4096)(draw_thing)
 
 
 @lru_cache(maxsize=8192)
-def _sprite(kind: str, colour: str, side: int, flip: bool) -> tuple[Image.Image, Image.Image]:
-    sprite = _thing(kind, colour, side)
+def _cached_sprite(kind: str, colour: str, side: int, flip: bool) -> tuple[Image.Image, Image.Image]:
+    return _cut(_cached_thing(kind, colour, side), flip)
+
+
+def _cut(sprite: Image.Image, flip: bool) -> tuple[Image.Image, Image.Image]:
+    """Colours and alpha of a drawn thing."""
     if flip:
         sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return sprite.convert("RGB"), sprite.getchannel("A")
@@ -32,13 +35,16 @@ def _placed(thing: Thing, pixels: int) -> tuple[Image.Image, Image.Image, tuple[
     """A thing's colours, its alpha, and its upper left corner, in whole pixels."""
     side = max(1, round(thing.scale * pixels))
     corner = round(thing.x * pixels - side / 2), round(thing.y * pixels - side / 2)
-    return *_sprite(thing.kind, thing.colour, side, thing.flip), corner
+    if side <= CACHED_SIDE:
+        return *_cached_sprite(thing.kind, thing.colour, side, thing.flip), corner
+    return *_cut(draw_thing(thing.kind, thing.colour, side), thing.flip), corner
 
 
 def draw_scene(scene: Scene, pixels: int) -> Image.Image:
     """The picture of a scene: RGB, `pixels` x `pixels`. ValueError outside 8 to 2048 pixels."""
     _check_pixels(pixels)
-    picture = _place(scene.place, scene.variant, pixels).copy()
+    draw = _cached_place if pixels <= CACHED_SIDE else draw_place
+    picture = draw(scene.place, scene.variant, pixels).copy()
     for thing in scene.things:
         colours, alpha, corner = _placed(thing, pixels)
         picture.paste(colours, corner, alpha)

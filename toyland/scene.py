@@ -122,10 +122,13 @@ class Scene:
 
     @classmethod
     def from_json(cls, text: str) -> Scene:
-        """The scene that `to_json` wrote. ValueError if a kind, colour or place is unknown."""
-        fields = json.loads(text)
-        fields.pop("caption", None)
-        scene = cls(**fields | {"things": tuple(Thing(**thing) for thing in fields["things"])})
+        """The scene that `to_json` wrote. ValueError for anything else, and for unknown kinds, colours and places."""
+        try:
+            fields = json.loads(text)
+            fields.pop("caption", None)
+            scene = cls(**fields | {"things": tuple(Thing(**thing) for thing in fields["things"])})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this JSON object is no scene: {error}") from error
         _check("place", scene.place, PLACES)
         for thing in scene.things:
             _check("kind", thing.kind, _KINDS)
@@ -141,6 +144,8 @@ def sample_scene(seed: int, split: str = "balanced", things: int | None = None) 
     """
     _check("split", split, SPLITS)
     rule = SPLITS[split]
+    if not isinstance(seed, int):
+        raise ValueError(f"seed {seed!r} is not a whole number")
     if not 0 <= seed < rule.count:
         raise ValueError(f"seed {seed} is outside 0 to {rule.count - 1}, the range of split {split!r}")
     if things is not None and not 1 <= things <= 4:
