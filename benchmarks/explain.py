@@ -6,7 +6,7 @@
 (d) a second prompt on a picture that was seen / the first                                        <= 0.35
 (e) Grad-CAM of 10 prompts: pytorch-grad-cam (the faster of looped and batched) / ours            >= 3
 (f) first 200 from / against `import gradio, torch, open_clip`, then the first explanation        <= 1.6, <= 5 s
-(g) a 12-megapixel JPEG explained with toy-vit                                                    <= 1 s
+(g) a 12-megapixel JPEG to the page's cards: toy-vit, two prompts, ITSM and Relevance             <= 1 s
 
 (a) to (e) use real architectures with random weights: speed does not depend on them. Values are medians of
 pairs run in turn in one process.

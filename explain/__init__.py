@@ -11,14 +11,18 @@
 Errors in what is given are ValueErrors that say what is allowed.
 """
 
-from explain import heatmap, metrics
-from explain.catalogue import CATALOGUE, Entry, available
-from explain.clip import Clip
-from explain.explanation import Explanation, explain_image, explain_methods
-from explain.images import read_image
-from explain.loading import load
-from explain.methods import METHODS, Method
-from explain.weights import ModelUnavailable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from explain import heatmap, metrics
+    from explain.catalogue import CATALOGUE, Entry, available
+    from explain.clip import Clip
+    from explain.explanation import Explanation, explain_image, explain_methods
+    from explain.images import read_image
+    from explain.loading import load
+    from explain.methods import METHODS, Method
+    from explain.weights import ModelUnavailable
 
 __all__ = [
     "CATALOGUE",
@@ -36,3 +40,30 @@ __all__ = [
     "metrics",
     "read_image",
 ]
+
+_HOMES = {
+    "catalogue": ("CATALOGUE", "Entry", "available"),
+    "clip": ("Clip",),
+    "explanation": ("Explanation", "explain_image", "explain_methods"),
+    "images": ("read_image",),
+    "loading": ("load",),
+    "methods": ("METHODS", "Method"),
+    "weights": ("ModelUnavailable",),
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """What is above, imported when it is first asked for (PEP 562): the catalogue needs no torch."""
+        home = next((home for home, names in _HOMES.items() if name in names), None)
+        if home is not None:
+            found = getattr(import_module(f"explain.{home}"), name)
+        elif name in __all__:
+            found = import_module(f"explain.{name}")
+        else:
+            raise AttributeError(f"module 'explain' has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -7,7 +7,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from explain import CATALOGUE, METHODS, explain_image, heatmap, load, read_image
 
@@ -17,12 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         image = read_image(options.picture)
-        model = (
-            options.model
-            if options.model in CATALOGUE or not Path(options.model).is_dir()
-            else Path(options.model)
-        )
-        clip = load(model, options.device, progress=_say if sys.stderr.isatty() else None)
+        clip = load(options.model, options.device, progress=_say if sys.stderr.isatty() else None)
         explanations = explain_image(clip, image, options.prompts, options.method)
         if options.output is not None:
             heatmap.figure(image, explanations, options.colormap).savefig(options.output)

@@ -1,5 +1,5 @@
 """The models that can be chosen: two built-in ones and a fixed list from OpenCLIP. Names typed by a visitor
-are looked up here and nowhere else: no name is ever turned into a path or an address.
+are looked up here and nowhere else: no name is ever turned into a path or an address. Imports no torch.
 """
 
 from collections.abc import Mapping
@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import open_clip
-
 from explain import weights
 
 MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
-_METHODS = ("itsm", "itsm_reversed", "relevance", "attention", "gradcam")
 
 
 @dataclass(frozen=True)
@@ -20,8 +17,8 @@ class Entry:
     """One model: `architecture` and `tag` are OpenCLIP's names, `megabytes` the size of its download or
     directory.
 
-    `family` is the kind of image tower; `supports` the names of the methods that work with it; `note` one
-    sentence for people who choose. Built-in models (`local`) have no architecture: they are directories
+    `family` is the kind of image tower; `lacks` the names of the methods that do not work with it; `note`
+    one sentence for people who choose. Built-in models (`local`) have no architecture: they are directories
     under assets/models.
     """
 
@@ -34,7 +31,14 @@ class Entry:
     architecture: str = ""
     tag: str = ""
     tokenizer_files: tuple[str, ...] = ()
-    supports: tuple[str, ...] = _METHODS
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def supports(self) -> tuple[str, ...]:
+        """The names of the methods that work with this model: all that are registered but those it lacks."""
+        from explain.methods import METHODS  # imports torch
+
+        return tuple(name for name in METHODS if name not in self.lacks)
 
     @property
     def directory(self) -> Path:
@@ -44,6 +48,8 @@ class Entry:
     @property
     def repository(self) -> str:
         """The repository on the hub that holds the weights, as OpenCLIP lists it."""
+        import open_clip  # imports torch
+
         return open_clip.get_pretrained_cfg(self.architecture, self.tag)["hf_hub"].strip("/")
 
     @property

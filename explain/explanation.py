@@ -11,7 +11,7 @@ from PIL import Image
 from explain import methods
 from explain.clip import Clip
 from explain.encodings import ImageEncoding, encode
-from explain.images import as_rgb, read_image
+from explain.images import as_rgb, picture_notes, read_image
 from explain.methods import Method
 from explain.prompts import Prompt, read_prompts
 
@@ -59,8 +59,8 @@ def explain_methods(
             raise ValueError(f"{method.label} does not work with {clip.name}: {reason}")
     read = read_prompts(clip, prompts)
     picture = as_rgb(image) if isinstance(image, Image.Image) else read_image(image)
-    encoding, notes = encode(clip, picture), tuple(picture.info.get("notes", ()))
-    return {method.name: _explain(method, clip, encoding, read, notes) for method in chosen}
+    encoding, said = encode(clip, picture), picture_notes(picture)
+    return {method.name: _explain(method, clip, encoding, read, said) for method in chosen}
 
 
 def _explain(

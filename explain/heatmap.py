@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Perceptually uniform, monotone in lightness, readable with colour-blindness and in grey. No rainbow.
 COLORMAPS = ("viridis", "cividis", "inferno", "magma", "plasma", "gray")
+_BAND_PIXELS = 1 << 18  # an overlay is drawn so many pixels at a time
 _FONT = "DejaVu Sans"  # comes with matplotlib
 
 
@@ -32,10 +33,7 @@ def resize(heatmap: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def normalise(heatmap: np.ndarray) -> np.ndarray:
     """Min-max to [0, 1]; a constant map becomes zeros."""
     heatmap = _checked(heatmap)
-    low, high = float(heatmap.min()), float(heatmap.max())
-    if high - low <= 1e-12 * max(1.0, abs(high)):
-        return np.zeros_like(heatmap)
-    return (heatmap - low) / np.float32(high - low)
+    return _scaled(heatmap, float(heatmap.min()), float(heatmap.max()))
 
 
 def colour(values: np.ndarray, colormap: str = COLORMAPS[0]) -> np.ndarray:
@@ -46,12 +44,24 @@ def colour(values: np.ndarray, colormap: str = COLORMAPS[0]) -> np.ndarray:
 def overlay(
     image: Image.Image, heatmap: np.ndarray, opacity: float = 0.6, colormap: str = COLORMAPS[0]
 ) -> Image.Image:
-    """The picture under its map, RGB, at the picture's size. `opacity` of the map in [0, 1]."""
+    """The picture under its map, RGB, at the picture's size. `opacity` of the map in [0, 1].
+
+    Equal to `colour(normalise(resize(...)))` blended with the picture, but a band of rows at a time: beside
+    the result only the resized map, 4 bytes per pixel, is ever whole in memory.
+    """
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity is {opacity}; allowed: 0 to 1")
-    image = image.convert("RGB")
-    coloured = Image.fromarray(colour(normalise(resize(heatmap, image.size)), colormap))
-    return Image.blend(image, coloured, opacity)
+    whole = Image.fromarray(_checked(heatmap))
+    if whole.size != image.size:
+        whole = whole.resize(image.size, Image.Resampling.BILINEAR)
+    low, high = whole.getextrema()
+    drawn = Image.new("RGB", image.size)
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        band = (0, top, image.width, min(top + rows, image.height))
+        coloured = Image.fromarray(colour(_scaled(np.asarray(whole.crop(band)), low, high), colormap))
+        drawn.paste(Image.blend(image.crop(band).convert("RGB"), coloured, opacity), band)
+    return drawn
 
 
 def figure(
@@ -112,6 +122,13 @@ def _table(colormap: str) -> np.ndarray:
     from matplotlib import colormaps
 
     return (colormaps[_checked_name(colormap)](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values of a map, or of a part of it, by the map's lowest and highest: to [0, 1], or zeros if constant."""
+    if high - low <= 1e-12 * max(1.0, abs(high)):
+        return np.zeros_like(values)
+    return (values - low) / np.float32(high - low)
 
 
 def _checked_name(colormap: str) -> str:

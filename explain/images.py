@@ -14,17 +14,24 @@ MAX_PIXELS = 50_000_000
 ALLOWED = "JPEG, PNG, WebP, GIF, BMP or TIFF pictures of at most 50 megapixels"
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # MPO, from phones, opens as JPEG
 _WHITE = (255, 255, 255, 255)
+_ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
 class PictureError(ValueError):
     """A picture that cannot be used; the message says what is wrong and what is allowed."""
 
 
+class _Notes(tuple):
+    """Sentences of ours in a picture's `info`. PIL puts a file's own texts there too, whatever their names:
+    only what is of this class is ours.
+    """
+
+
 def read_image(source: str | PathLike | BinaryIO | bytes) -> Image.Image:
     """An upright RGB picture from a path, an open binary file or bytes; alpha is flattened on white.
 
     PictureError, a ValueError saying what is allowed, for anything else. What a reader should know ("only
-    the first frame...") is in `info["notes"]`, a tuple of sentences.
+    the first frame...") is in `info["notes"]`, a tuple of sentences; `info` holds nothing else.
     """
     name, file = _source(source)
     try:
@@ -45,33 +52,62 @@ def read_image(source: str | PathLike | BinaryIO | bytes) -> Image.Image:
             f"{name} is damaged or cut short and cannot be read; allowed: {ALLOWED}"
         ) from error
     if animated:
-        picture.info["notes"] = ("only the first frame of this animation is explained",)
+        picture.info["notes"] = _Notes(["only the first frame of this animation is explained"])
     return picture
 
 
+def picture_notes(image: Image.Image) -> tuple[str, ...]:
+    """What a reader of this picture should know, as `read_image` found it; nothing that its file claims."""
+    found = image.info.get("notes")
+    return tuple(found) if isinstance(found, _Notes) else ()
+
+
 def as_rgb(image: Image.Image) -> Image.Image:
-    """A PIL picture of any mode as upright RGB: EXIF orientation applied, alpha on white, 16 bits scaled to
-    8.
+    """A PIL picture of any mode as upright RGB: EXIF orientation applied, alpha and a transparent colour on
+    white, 16 bits scaled to 8. Its `info` holds our notes and nothing that a file wrote there.
 
     Colour profiles are ignored, as they are in CLIP's own preprocessing.
     """
     _check_size(image, "the picture")
-    notes = image.info.get("notes")
-    image = _upright(image)
-    if image.mode == "RGB":
+    ours = {"notes": image.info["notes"]} if picture_notes(image) else {}
+    try:
+        image.load()  # one that was only opened is decoded here
+        flat = _flat(_upright(image))
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise all kinds on damaged files
+        raise PictureError(
+            f"the picture (mode {image.mode}) is damaged or cannot be read; allowed: {ALLOWED}"
+        ) from error
+    if flat is image and image.info == ours:
         return image
+    flat = flat.copy() if flat is image else flat
+    flat.info = ours
+    return flat
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """An upright picture as RGB, what is transparent on white; the same object where it is that already."""
+    colour = _transparent_colour(image)
+    if image.info.get("transparency") != colour:  # a text of that name, say, which PIL takes for a colour
+        image = image.copy()
+        del image.info["transparency"]
+        image.info |= {} if colour is None else {"transparency": colour}
     if image.mode.startswith(("I", "F")):
-        image = _eight_bits(image)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = _eight_bits(image, colour)
+    if image.mode in _ALPHA or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
-    try:
-        image = image.convert("RGB")
-    except ValueError as error:
-        raise PictureError(f"pictures of mode {image.mode} cannot be read; allowed: {ALLOWED}") from error
-    if notes:
-        image.info["notes"] = notes
-    return image
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _transparent_colour(image: Image.Image) -> bytes | int | tuple[int, ...] | None:
+    """The colour that the file calls transparent (PNG's tRNS), if it is one that its mode can have."""
+    colour = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(colour, tuple) and len(colour) == 3:
+        return tuple(value >> 8 for value in colour) if max(colour) > 255 else colour  # 16 bits were cut to 8
+    allowed = {"P": (int, bytes), "L": int, "1": int, "I": int}.get(image.mode.split(";")[0], ())
+    return colour if isinstance(colour, allowed) else None
 
 
 def _source(source: str | PathLike | BinaryIO | bytes) -> tuple[str, object]:
@@ -114,11 +150,16 @@ def _upright(image: Image.Image) -> Image.Image:
         return image  # damaged EXIF: the pixels are still good
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey pictures of 16 bits (modes I;16, I) or floats (F, in [0, 1] or [0, 255]) as 8 bits."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float32))
+def _eight_bits(image: Image.Image, transparent: object) -> Image.Image:
+    """Grey pictures of 16 bits (modes I;16, I) or floats (F, in [0, 1] or [0, 255]) as 8 bits; the
+    transparent value, if there is one, as white.
+    """
+    raw = np.asarray(image)
+    values = np.nan_to_num(raw.astype(np.float32))
     if image.mode == "F":
         values = values * (255 if values.max(initial=0) <= 1 else 1)
     elif image.mode != "I" or values.max(initial=0) > 255:
         values = values / 257
+    if transparent is not None:
+        values[raw == transparent] = 255
     return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))

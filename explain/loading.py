@@ -1,8 +1,11 @@
 """Loading models, and keeping what was loaded within a memory budget."""
 
+import gc
 import os
+import re
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 import open_clip
@@ -17,8 +20,7 @@ from explain.weights import ModelUnavailable, Progress
 
 def load(name: str | Path = "toy-vit", device: str = "auto", progress: Progress | None = None) -> Clip:
     """A model of the catalogue by name, or any open_clip model directory by path. Loaded models are kept
-    for the next call, least recently used out first, within TOKENLIGHT_MEMORY_MB (default: half of the
-    machine's memory).
+    for the next call, least recently used out first, within `memory_budget` on each device.
 
     `device`: "auto", "cpu", "cuda", "cuda:1", "mps". `progress(fraction, what)` is called while a download
     runs.
@@ -36,38 +38,61 @@ def load(name: str | Path = "toy-vit", device: str = "auto", progress: Progress 
             if key in _loaded:
                 _loaded.move_to_end(key)
                 return _loaded[key]
+        budget = memory_budget(target)
         clip = (
             _load_entry(entry, progress) if directory is None else _load_directory(directory.name, directory)
         )
-        clip.model.to(target)
-        _keep(key, clip)
+        _keep(key, clip, budget)
+        try:
+            clip.model.to(target)
+        except BaseException:  # out of memory, say: it is not there to be used
+            with _locks_guard:
+                _loaded.pop(key, None)
+            raise
     return clip
 
 
-_loaded: OrderedDict[tuple[str, str], Clip] = OrderedDict()
+_loaded: OrderedDict[tuple[str, str], Clip] = OrderedDict()  # by name or path, and device
 _locks: dict[tuple[str, str], threading.Lock] = {}
 _locks_guard = threading.Lock()
 
 
-def memory_budget() -> int:
-    """Bytes that loaded models may take together."""
+def memory_budget(device: torch.device) -> int:
+    """Bytes that loaded models may take together on a device: TOKENLIGHT_MEMORY_MB, by default half of the
+    GPU's memory, or of the machine's for "cpu" and "mps".
+    """
     megabytes = os.environ.get("TOKENLIGHT_MEMORY_MB", "")
     if megabytes:
-        if not megabytes.isdigit():
-            raise ValueError(f"TOKENLIGHT_MEMORY_MB is {megabytes!r}; allowed: a whole number of megabytes")
+        if not re.fullmatch("[0-9]{1,12}", megabytes):
+            raise ValueError(
+                f"TOKENLIGHT_MEMORY_MB is {megabytes[:40]!r}; allowed: a whole number of megabytes"
+            )
         return int(megabytes) * 1_000_000
+    if device.type == "cuda":
+        with suppress(RuntimeError, AssertionError):  # a GPU that is lent only later does not tell yet
+            return torch.cuda.mem_get_info(device)[1] // 2
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     return 4_000_000_000
 
 
-def _keep(key: tuple[str, str], clip: Clip) -> None:
-    """Adds a model to the loaded ones and lets go of the least recently used beyond the budget."""
-    budget = memory_budget()
+def _keep(key: tuple[str, str], clip: Clip, budget: int) -> None:
+    """Adds a model to the loaded ones, after letting go of the least recently used on its device, as many as
+    must leave for it to fit.
+    """
+    gone = []
     with _locks_guard:
+        there = {other: _size(kept) for other, kept in _loaded.items() if other[1] == key[1]}
+        needed = sum(there.values()) + _size(clip) - budget
+        for other, size in there.items():
+            if needed <= 0:
+                break
+            gone.append(_loaded.pop(other))
+            needed -= size
         _loaded[key] = clip
-        while len(_loaded) > 1 and sum(map(_size, _loaded.values())) > budget:
-            _loaded.popitem(last=False)
+    if gone:
+        gone.clear()
+        gc.collect()  # a model and the pictures it has read hold each other: free them before the next moves in
 
 
 def _size(clip: Clip) -> int:
@@ -75,18 +100,21 @@ def _size(clip: Clip) -> int:
 
 
 def _device(device: str) -> torch.device:
+    """The device of this name, if this machine has it; of several GPUs always one by its number."""
     if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        target = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(
-            f"unknown device {device!r}; allowed: auto, cpu, cuda, cuda:<number>, mps"
-        ) from error
-    if target.type == "cuda" and (target.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {device!r} is not on this machine; allowed: auto, cpu")
+        device = (
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
+    known = re.fullmatch("(cpu|mps)(:0)?|cuda(:[0-9]{1,3})?", device) if isinstance(device, str) else None
+    if known is None:
+        raise ValueError(f"unknown device {str(device)[:40]!r}; allowed: auto, cpu, cuda, cuda:<number>, mps")
+    target = torch.device(known[1] or device)
+    if target.type == "cuda" and target.index is None:
+        target = torch.device("cuda", torch.cuda.current_device() if torch.cuda.is_initialized() else 0)
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    here = ["cpu", *gpus, *(["mps"] if torch.backends.mps.is_available() else [])]
+    if str(target) not in here:
+        raise ValueError(f"device {device!r} is not on this machine; allowed: auto, {', '.join(here)}")
     return target
 
 
@@ -104,7 +132,8 @@ def _load_entry(entry: Entry, progress: Progress | None) -> Clip:
     except ModelUnavailable:
         raise
     except Exception as error:  # whatever the hub's client or the network raises
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        said = error.strerror if isinstance(error, OSError) and error.filename else str(error)
+        reason = " ".join((said or "").split())[:200] or type(error).__name__
         raise ModelUnavailable(f"{entry.label} could not be downloaded: {reason}") from error
     if progress is not None:
         progress(1.0, f"loading {entry.label}")
@@ -138,8 +167,12 @@ def _create(source: str, path: Path, config: dict) -> tuple[nn.Module, object]:
             image_interpolation=config.get("interpolation"),
             image_resize_mode="squash",
         )
-    except (RuntimeError, KeyError, TypeError) as error:
-        raise ModelUnavailable(f"{path} does not fit {source}: {str(error).splitlines()[0]}") from error
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(
+            str(path.parent), path.parent.name
+        )
+        what = "its configuration" if source.startswith("local-dir:") else source
+        raise ModelUnavailable(f"{weights.shown(path)} does not fit {what}: {reason}") from error
     reason = towers.refusal(model.visual) or towers.text_refusal(model)
     if reason is not None:
         raise ValueError(reason)

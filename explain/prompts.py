@@ -1,5 +1,6 @@
 """Prompts at the edge of the library: what is allowed, what is removed, and what is said about it."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from explain.words import find_words
 
 MAX_PROMPTS = 32
 MAX_CHARACTERS = 1000
+_LONGEST_SHOWN = 40  # characters of a word that a note repeats
 # Characters that format text for a screen and could disguise what a page shows; joiners of emoji and
 # scripts stay.
 _UNSEEN = frozenset(
@@ -59,14 +61,14 @@ def _read(clip: Clip, prompt: str, number: int) -> Prompt:
     text = text[:MAX_CHARACTERS]
     found = find_words(clip.tokenizer, text)
     if found.cut and found.words:
-        notes.append(f"cut after '{found.words[-1].text}': {found.limit} tokens are allowed")
+        notes.append(f"cut after '{_shown(found.words[-1].text)}': {found.limit} tokens are allowed")
     elif shortened:
         notes.append(f"cut after {MAX_CHARACTERS} characters")
     if not found.words:
         notes.append("the tokenizer of this model drops everything in this prompt")
     unseen = unseen_words(clip, found.words)
     if unseen:
-        notes.append("never seen in training: " + ", ".join(f"'{word}'" for word in unseen))
+        notes.append("never seen in training: " + ", ".join(f"'{_shown(word)}'" for word in unseen))
     return Prompt(text, tuple(found.words), tuple(notes))
 
 
@@ -77,4 +79,9 @@ def unseen_words(clip: Clip, words: Sequence) -> list[str]:
     if clip.vocabulary is None:
         return []
     texts = dict.fromkeys(word.text.lower() for word in words if any(c.isalpha() for c in word.text))
-    return [text for text in texts if not {text, text.split("'")[0]} & clip.vocabulary]
+    return [text for text in texts if not {text, re.split("['’]", text)[0]} & clip.vocabulary]
+
+
+def _shown(word: str) -> str:
+    """A word as a note repeats it: a visitor may type one of a thousand letters."""
+    return word if len(word) <= _LONGEST_SHOWN else word[: _LONGEST_SHOWN - 1] + "…"

@@ -23,6 +23,7 @@ Progress = Callable[[float, str], None]  # fraction done in [0, 1], what is bein
 
 _CONNECT_SECONDS = 3.0
 _REMEMBER_SECONDS = 30.0
+_LONGEST_HEADER = 100_000_000  # bytes, as in the safetensors library
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _last_check: tuple[float, bool] | None = None
 
@@ -34,14 +35,16 @@ class ModelUnavailable(ValueError):
 def directory_problem(directory: Path) -> str | None:
     """Why this is no open_clip model directory with safetensors weights, or None if it is one."""
     if not directory.is_dir():
-        return f"there is no directory {directory}"
+        return f"there is no directory {directory.name!r}"
     if not (directory / CONFIG).is_file():
-        return f"{directory} has no {CONFIG}"
+        return f"{directory.name!r} has no {CONFIG}"
     if not sorted(directory.glob("*.safetensors")):
         pickles = sorted(path.name for pattern in _PICKLES for path in directory.glob(pattern))
         if pickles:
-            return f"{directory} holds {pickles[0]}, a pickle, which may run code; allowed: {SAFETENSORS}"
-        return f"{directory} has no {SAFETENSORS}"
+            return (
+                f"{directory.name!r} holds {pickles[0]}, a pickle, which may run code; allowed: {SAFETENSORS}"
+            )
+        return f"{directory.name!r} has no {SAFETENSORS}"
     return None
 
 
@@ -133,8 +136,18 @@ def _check_digest(path: Path) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != expected:
         raise ModelUnavailable(
-            f"{path} has the wrong checksum {digest[:12]}..., expected {expected[:12]}...: delete it"
+            f"{shown(path)} has the wrong checksum {digest[:12]}..., expected {expected[:12]}...: delete it"
         )
+
+
+def shown(path: Path) -> str:
+    """A file for messages: its name and that of its model directory or of its repository in the hub's
+    cache, and never where on this machine that is.
+    """
+    folder = path.parent
+    if folder.parent.name == "snapshots":
+        folder = folder.parent.parent
+    return f"{path.name} in {folder.name!r}"
 
 
 def check_safetensors(path: Path) -> None:
@@ -142,14 +155,17 @@ def check_safetensors(path: Path) -> None:
     size = path.stat().st_size
     with open(path, "rb") as file:
         start = file.read(8)
-        if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-            raise ModelUnavailable(f"{path} is a pickle, which may run code; allowed: safetensors")
         length = int.from_bytes(start, "little")
-        if len(start) < 8 or not 2 <= length <= min(size, 100_000_000):
-            raise ModelUnavailable(
-                f"{path} is no safetensors file, or a damaged one ({size} bytes): delete it"
-            )
-        header = file.read(length)
+        plausible = len(start) == 8 and 2 <= length <= min(size - 8, _LONGEST_HEADER)
+        header = file.read(length if plausible else 1)
+    begins = header.startswith(b"{")
+    if not (plausible and begins):
+        # Any byte may begin a length, those of a pickle or a zip too: what follows must speak against it.
+        if not begins and (start[:4] == b"PK\x03\x04" or start[:1] == b"\x80"):
+            raise ModelUnavailable(f"{shown(path)} is a pickle, which may run code; allowed: safetensors")
+        raise ModelUnavailable(
+            f"{shown(path)} is no safetensors file, or a damaged one ({size} bytes): delete it"
+        )
     try:
         tensors = json.loads(header)
         needed = (
@@ -157,9 +173,12 @@ def check_safetensors(path: Path) -> None:
             + length
             + max(item["data_offsets"][1] for name, item in tensors.items() if name != "__metadata__")
         )
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        incomplete = size < needed
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ModelUnavailable(
-            f"{path} is a damaged safetensors file (its header cannot be read): delete it"
+            f"{shown(path)} is a damaged safetensors file (its header cannot be read): delete it"
         ) from error
-    if size < needed:
-        raise ModelUnavailable(f"{path} is incomplete ({size} of {needed} bytes): delete it and load again")
+    if incomplete:
+        raise ModelUnavailable(
+            f"{shown(path)} is incomplete ({size} of {needed} bytes): delete it and load again"
+        )

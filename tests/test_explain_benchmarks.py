@@ -6,7 +6,9 @@ import sys
 import pytest
 from conftest import random_images
 
+import explain
 from benchmarks import explain as bench
+from benchmarks import server
 from benchmarks.pairs import Result, paired
 
 PROMPTS = ["a red cat on the grass", "the sky", "two boats"]
@@ -48,3 +50,23 @@ def test_a_report_can_be_read(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["explain", "--only", "a"])
     bench.main()
     assert "(aim <= 1.15) MISSED" in capsys.readouterr().out
+
+
+def test_the_photograph_is_measured_as_the_page_shows_it(clips, monkeypatch):
+    """From the file to the cards, with the two methods that the page shows side by side."""
+    from ui import drawing, view
+
+    drawn, cards = [], drawing.cards
+    monkeypatch.setattr(explain, "load", lambda name, **named: clips["toy"])
+    monkeypatch.setattr(
+        drawing, "cards", lambda *given: drawn.append((given[0], cards(*given))) or drawn[-1][1]
+    )
+    result = server.photograph(repeats=1, size=(400, 300))
+    assert result.aim == "g"
+    assert result.value > 0
+    assert result.details["pixels"] == 120_000
+    assert len(drawn) == 2
+    for looked, shown in drawn:
+        assert isinstance(looked, view.View)
+        assert looked.methods == ("itsm", "relevance")
+        assert [len(card["maps"]) for card in shown["cards"]] == [2, 2]

@@ -40,6 +40,16 @@ def test_plain_output(photo, directories, capsys):
     assert lines[1] == "  note: never seen in training: 'unicorn'"
 
 
+def test_a_model_is_named_as_load_takes_it(photo, directories, monkeypatch):
+    """One place decides what is a name and what a directory."""
+    asked = []
+    monkeypatch.setattr("explain.__main__.load", lambda model, *rest, **named: asked.append(model) or 1 / 0)
+    for model in ("toy-vit", str(directories["toy"])):
+        with pytest.raises(ZeroDivisionError):
+            main([photo, "sky", "--model", model])
+        assert asked.pop() is model
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import tracemalloc
 
 import numpy as np
 import oracles
@@ -63,6 +64,33 @@ def test_overlay(picture):
         heatmap.overlay(picture, values, opacity=float("nan"))
     with pytest.raises(ValueError, match="unknown colour map 'jet'; allowed: viridis, cividis"):
         heatmap.overlay(picture, values, colormap="jet")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1"])
+@pytest.mark.parametrize("size", [(700, 900), (1, 3000), (3000, 1), (8, 6)])
+def test_an_overlay_in_bands_is_the_whole_one(mode, size, monkeypatch):
+    """To the bit: resize, min-max, colour and blend of the whole picture at once."""
+    rng = np.random.default_rng(3)
+    image = Image.fromarray(rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)).convert(mode)
+    monkeypatch.setattr(heatmap, "_BAND_PIXELS", 10_000)
+    for values in (rng.normal(size=(6, 8)), np.full((2, 2), 3.0)):
+        coloured = heatmap.colour(heatmap.normalise(heatmap.resize(values, size)), "magma")
+        expected = Image.blend(image.convert("RGB"), Image.fromarray(coloured), 0.4)
+        found = heatmap.overlay(image, values, 0.4, "magma")
+        assert found.mode == "RGB"
+        assert np.array_equal(np.asarray(found), np.asarray(expected))
+
+
+def test_an_overlay_of_a_large_picture_takes_little_memory():
+    """Beside PIL's own pictures, which tracemalloc does not see: one band's arrays, whatever the size."""
+    image = Image.new("RGB", (3000, 2000))
+    heatmap.overlay(image, np.eye(7))  # imports matplotlib
+    tracemalloc.start()
+    try:
+        heatmap.overlay(image, np.eye(7))
+        assert tracemalloc.get_traced_memory()[1] < 2 * image.width * image.height
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 import explain
 from explain import METHODS, encodings, explain_image, explain_methods, towers
@@ -274,3 +274,18 @@ def test_several_methods_read_the_picture_once(clips, monkeypatch):
             assert np.array_equal(a.heatmap, b.heatmap)
     with pytest.raises(ValueError, match="unknown method"):
         explain_methods(clip, picture, PROMPTS, ["itsm", "cam"])
+
+
+def test_notes_come_from_us_and_never_from_the_file(clips, tmp_path):
+    """An animation is noted whoever opens it; a text chunk named "notes" is not."""
+    frames = [noise(0), noise(1)]
+    frames[0].save(tmp_path / "moves.gif", save_all=True, append_images=frames[1:])
+    expected = ("only the first frame of this animation is explained",)
+    for image in (tmp_path / "moves.gif", explain.read_image(tmp_path / "moves.gif")):
+        assert explain_image(clips["vit"], image, ["sky"])[0].notes == expected
+    written = PngImagePlugin.PngInfo()
+    written.add_text("notes", "x" * 10_000, zip=True)
+    frames[0].save(tmp_path / "still.png", pnginfo=written)
+    with Image.open(tmp_path / "still.png") as opened:
+        for image in (tmp_path / "still.png", explain.read_image(tmp_path / "still.png"), opened):
+            assert explain_image(clips["vit"], image, ["sky"])[0].notes == ()

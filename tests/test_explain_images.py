@@ -1,15 +1,16 @@
 """Pictures at the edge: what is read, how, and what is refused in words."""
 
 import io
+import pickle
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from explain import read_image
-from explain.images import MAX_PIXELS, as_rgb
+from explain.images import MAX_PIXELS, as_rgb, picture_notes
 
 
 def save(image: Image.Image, kind: str, **options) -> io.BytesIO:
@@ -208,3 +209,68 @@ def test_unreadable_compression(picture):
     data[index + 8 : index + 10] = struct.pack("<H", 60000)
     with pytest.raises(ValueError, match="allowed: JPEG"):
         read_image(bytes(data))
+
+
+def texts(**values) -> PngImagePlugin.PngInfo:
+    """PNG text chunks: PIL puts them into `info`, under the names that the file gives them."""
+    found = PngImagePlugin.PngInfo()
+    for name, value in values.items():
+        found.add_text(name, value, zip=len(value) > 100)
+    return found
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "I;16"])
+def test_nothing_that_a_file_writes_about_itself_is_ours(mode):
+    image = (
+        Image.new("I;16", (6, 4), 700) if mode == "I;16" else Image.new("RGB", (6, 4), "red").convert(mode)
+    )
+    written = texts(notes="x" * 900_000, transparency="0", exif="nonsense", title="a")
+    file = save(image, "PNG", pnginfo=written, dpi=(72, 72))
+    with Image.open(file) as opened:
+        opened.load()
+        assert "notes" in opened.info  # so it could be taken for ours
+        for found in (read_image(file.getvalue()), as_rgb(opened)):
+            assert found.info == {}
+            assert picture_notes(found) == ()
+            assert type(found) is Image.Image
+        assert "title" in opened.info  # the picture that was given is left as it was
+    plain = Image.new("RGB", (6, 4))
+    plain.info["notes"] = ("not ours",)
+    assert as_rgb(plain).info == {}
+    assert plain.info["notes"] == ("not ours",)
+
+
+def test_our_notes_travel_with_the_picture():
+    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "blue")]
+    found = read_image(save(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    for image in (found, as_rgb(found), found.copy(), pickle.loads(pickle.dumps(found))):
+        assert picture_notes(as_rgb(image)) == ("only the first frame of this animation is explained",)
+
+
+def test_a_transparent_colour_is_flattened_on_white():
+    """PNG's tRNS without an alpha channel: one colour, or one grey of 8 or 16 bits."""
+    pixels = np.zeros((2, 2, 3), dtype=np.uint8)
+    pixels[0, 0] = (10, 20, 30)
+    found = read_image(save(Image.fromarray(pixels), "PNG", transparency=(10, 20, 30)))
+    assert found.getpixel((0, 0)) == (255, 255, 255)
+    assert found.getpixel((1, 1)) == (0, 0, 0)
+    grey = read_image(save(Image.fromarray(pixels[..., 0]), "PNG", transparency=10))
+    assert [grey.getpixel((0, 0)), grey.getpixel((1, 1))] == [(255,) * 3, (0,) * 3]
+    deep = Image.fromarray(np.array([[1000, 1001]], dtype=np.uint16))
+    found = read_image(save(deep, "PNG", transparency=1000))
+    assert [found.getpixel((0, 0)), found.getpixel((1, 0))] == [(255,) * 3, (4,) * 3]
+
+
+def test_a_plain_picture_is_not_copied(picture):
+    assert as_rgb(picture) is picture
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_an_opened_picture_that_is_cut_short_is_refused_at_once(picture, kind):
+    """PIL decodes lazily: it would fail later, far from the edge."""
+    data = save(picture.resize((900, 600)), kind).getvalue()
+    with (
+        Image.open(io.BytesIO(data[: len(data) // 2])) as image,
+        pytest.raises(ValueError, match="allowed: JPEG"),
+    ):
+        as_rgb(image)

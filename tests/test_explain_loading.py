@@ -7,6 +7,7 @@ import pickle
 import shutil
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import huggingface_hub
@@ -87,7 +88,7 @@ def test_catalogue_models_load_from_the_cache_offline(name, hub, tiny_architectu
     state = clip.model.state_dict()
     for key, value in load_file(source / "open_clip_model.safetensors").items():
         torch.testing.assert_close(state[key], value.to(state[key].dtype))
-    assert len(explain.CATALOGUE[name].supports) == 5
+    assert explain.CATALOGUE[name].supports == tuple(explain.METHODS)
 
 
 def test_a_real_architecture_loads_from_the_cache_offline(hub, tmp_path, picture):
@@ -250,6 +251,65 @@ def test_damaged_weights_are_named(directories, tmp_path):
             explain.load(broken, device="cpu")
 
 
+@pytest.mark.parametrize("length", [128, 640, 0x4B50])
+def test_any_length_of_a_header_is_allowed(tmp_path, length):
+    """A length whose first byte is 0x80 looks like a pickle's start; 0x4b50 is a zip's "PK"."""
+    path = tmp_path / "open_clip_model.safetensors"
+    header = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + b"\0" * 4)
+    assert load_file(path)["a"].tolist() == [0]
+    weights.check_safetensors(path)
+    for cut in (path.read_bytes()[:-1], path.read_bytes()[:40]):
+        path.write_bytes(cut)
+        with pytest.raises(explain.ModelUnavailable, match="delete it"):
+            weights.check_safetensors(path)
+
+
+def test_messages_name_files_and_not_where_they_are(directories, tmp_path, monkeypatch):
+    """They reach visitors: a name is enough to find what to delete."""
+    root = tmp_path / "secret place"
+    shutil.copytree(directories["vit"], root / "mine")
+    file, settings = root / "mine/open_clip_model.safetensors", root / "mine/open_clip_config.json"
+    good, said = file.read_bytes(), []
+
+    def told(path: Path) -> str:
+        with pytest.raises(ValueError, match=r"mine|gone") as caught:
+            explain.load(path, device="cpu")
+        said.append(str(caught.value))
+        return said[-1]
+
+    assert "there is no directory 'gone'" in told(root / "gone")
+    for data in damaged(file).values():
+        file.write_bytes(data)
+        assert "open_clip_model.safetensors in 'mine' is" in told(root / "mine")
+    shutil.copy(directories["resnet"] / "open_clip_model.safetensors", file)
+    assert "does not fit its configuration" in told(root / "mine")
+    file.write_bytes(good)
+    settings.write_text("{broken")
+    assert "does not fit its configuration" in told(root / "mine")
+    file.unlink()
+    assert "'mine' has no open_clip_model.safetensors" in told(root / "mine")
+    (root / "mine/model.bin").write_bytes(b"")
+    assert "'mine' holds model.bin, a pickle" in told(root / "mine")
+    settings.unlink()
+    assert "'mine' has no open_clip_config.json" in told(root / "mine")
+    monkeypatch.setattr(catalogue, "MODELS", root)
+    said.append(explain.available(catalogue.Entry("mine", "Mine", 1, True, "ViT", "")))
+    assert not [message for message in said if "secret" in message or str(tmp_path.parent) in message]
+    cached = root / "models--timm--x" / "snapshots" / "0123" / "open_clip_model.safetensors"
+    assert weights.shown(cached) == "open_clip_model.safetensors in 'models--timm--x'"
+
+
+def test_a_full_disk_is_told_without_its_folders(hub, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device", str(hub / "blobs"))
+
+    monkeypatch.setattr(weights, "_connects", lambda: True)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    with pytest.raises(ValueError, match=r"could not be downloaded: No space left on device$"):
+        explain.load("RN50-openai", device="cpu")
+
+
 def test_pickles_are_refused_and_never_opened(directories, tmp_path):
     class Trap:
         def __reduce__(self):
@@ -308,10 +368,44 @@ def test_unknown_names_name_the_choices(name):
         explain.load(name)
 
 
-@pytest.mark.parametrize("device", ["gpu", "", "cuda:99", "cpu:x"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "gpu",
+        "",
+        "cuda:99",
+        "cpu:x",
+        "cpu:7",
+        "meta",
+        "xla",
+        "cuda:-1",
+        "cuda:0:0",
+        "mps:1",
+        "a" * 900,
+        None,
+        0,
+    ]
+    + ([] if torch.backends.mps.is_available() else ["mps"]),
+)
 def test_unknown_devices_name_the_choices(device, directories):
-    with pytest.raises(ValueError, match="allowed: auto, cpu"):
+    with pytest.raises(ValueError, match="allowed: auto, cpu") as caught:
         explain.load(directories["vit"], device=device)
+    assert len(str(caught.value)) < 200
+
+
+def test_one_device_has_one_name(monkeypatch):
+    assert loading._device("cpu:0") == loading._device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    assert {str(loading._device(name)) for name in ("auto", "cuda", "cuda:0")} == {"cuda:0"}
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    assert {str(loading._device(name)) for name in ("auto", "cuda", "cuda:1")} == {"cuda:1"}
+    with pytest.raises(
+        ValueError, match="device 'cuda:2' is not on this machine; allowed: auto, cpu, cuda:0"
+    ):
+        loading._device("cuda:2")
 
 
 def test_a_wrong_activation_is_an_error():
@@ -354,7 +448,65 @@ def test_loaded_models_are_kept_within_the_budget(tmp_path, monkeypatch):
 
 def test_the_default_budget_is_half_of_the_memory(monkeypatch):
     monkeypatch.delenv("TOKENLIGHT_MEMORY_MB", raising=False)
-    assert 100e6 < loading.memory_budget() < 1e13
+    cpu, gpu = torch.device("cpu"), torch.device("cuda:1")
+    assert 100e6 < loading.memory_budget(cpu) < 1e13
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: {gpu: (10, 8_000)}[device])
+    assert loading.memory_budget(gpu) == 4_000
+
+    def lent_later(device):
+        raise RuntimeError("No CUDA GPUs are available")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lent_later)
+    assert loading.memory_budget(gpu) == loading.memory_budget(cpu)
+    monkeypatch.setenv("TOKENLIGHT_MEMORY_MB", "3")
+    assert loading.memory_budget(gpu) == 3_000_000
+
+
+class Moves(torch.nn.Module):
+    """A model of 4000 bytes that tells when it is moved."""
+
+    def __init__(self, tell):
+        super().__init__()
+        self.weight, self.tell = torch.nn.Parameter(torch.zeros(1000)), tell
+
+    def to(self, device):
+        self.tell(device)
+        return self
+
+
+def test_every_device_has_its_budget_and_makes_room_before_a_model_moves_in(tmp_path, monkeypatch):
+    """What is on the GPU is no reason to let go of a model in the machine's memory, nor the other way."""
+    alive, present = weakref.WeakValueDictionary(), []
+
+    def create(name, directory):
+        clip = explain.Clip(name, Moves(lambda device: present.append(sorted(alive))), None, None)
+        clip.pictures["seen"] = clip  # as encodings do: a circle
+        alive[name] = clip
+        return clip
+
+    monkeypatch.setattr(loading, "_load_directory", create)
+    monkeypatch.setattr(loading, "_device", torch.device)
+    budgets = {"cpu": 100_000, "cuda:0": 9_000}
+    monkeypatch.setattr(loading, "memory_budget", lambda device: budgets[str(device)])
+    for name in "abcde":
+        (tmp_path / name).mkdir()
+    for name, device in zip("abcde", ["cpu", "cuda:0", "cuda:0", "cpu", "cuda:0"], strict=True):
+        explain.load(tmp_path / name, device)
+    assert present[-1] == ["a", "c", "d", "e"]  # b had gone, and was free, when e moved in
+    assert [Path(path).name for path, _ in loading._loaded] == ["a", "c", "d", "e"]
+
+
+def test_a_model_that_does_not_fit_the_gpu_is_not_kept(tmp_path, monkeypatch):
+    def refuse(device):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(
+        loading, "_load_directory", lambda name, directory: explain.Clip(name, Moves(refuse), None, None)
+    )
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="out of memory"):
+            explain.load(tmp_path, "cpu")
+    assert not loading._loaded
 
 
 def test_two_who_want_the_same_model_wait_for_one_load(directories, monkeypatch):

@@ -1,5 +1,9 @@
 """The registry x the families, and each method against its oracle."""
 
+import dataclasses
+import subprocess
+import sys
+
 import numpy as np
 import oracles
 import pytest
@@ -44,6 +48,32 @@ def test_the_catalogue_names_what_is_supported(clips):
         assert set(entry.supports) == {
             name for name, method in METHODS.items() if method.supports(clip) is None
         }
+
+
+def test_a_new_method_is_supported_unless_a_model_lacks_it(monkeypatch):
+    monkeypatch.setitem(METHODS, "new", METHODS["itsm"])
+    entry = explain.CATALOGUE["toy-vit"]
+    assert entry.supports == tuple(METHODS)
+    assert dataclasses.replace(entry, lacks=("itsm", "new")).supports == tuple(METHODS)[1:-1]
+
+
+def test_the_catalogue_needs_no_torch():
+    """The page lists models before it loads the library."""
+    code = """
+import sys
+from explain.catalogue import CATALOGUE, available, find
+import explain
+assert explain.CATALOGUE is CATALOGUE and "load" in dir(explain)
+available(find("toy-vit"))
+print([name for name in ("torch", "open_clip", "matplotlib") if name in sys.modules])
+from explain import *
+print([name for name in explain.__all__ if name not in globals()], load.__module__, heatmap.__name__)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == ["[]", "[] explain.loading explain.heatmap"]
+    with pytest.raises(AttributeError, match="'explain' has no attribute 'nothing'"):
+        _ = explain.nothing
 
 
 def test_unknown_methods_name_the_choices():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from explain.prompts import MAX_CHARACTERS, MAX_PROMPTS, clean, read_prompts
-from explain.words import find_words, tokenize
+from explain.prompts import MAX_CHARACTERS, MAX_PROMPTS, clean, read_prompts, unseen_words
+from explain.words import Word, find_words, tokenize
 
 TOKENIZERS = ["vit", "toy", "siglip"]  # OpenAI's BPE, byte-level BPE, sentencepiece
 HARD = [
@@ -156,3 +156,21 @@ def test_prompt_of_which_the_tokenizer_keeps_nothing(clips):
 def test_bad_prompts(clips, prompts, message):
     with pytest.raises(ValueError, match=message):
         read_prompts(clips["vit"], prompts)
+
+
+def test_notes_repeat_long_words_shortly(clips):
+    """A word of a thousand letters is no reason for a note of a thousand."""
+    for name in ("vit", "toy"):
+        notes = read_prompts(clips[name], ["x" * 1000])[0].notes
+        assert notes[0] == f"cut after '{'x' * 39}…': 14 tokens are allowed"
+        assert all(len(note) < 100 for note in notes)
+    assert notes[1] == f"never seen in training: '{'x' * 39}…'"
+    assert "'" + "x" * 40 + "'" in read_prompts(clips["toy"], ["x" * 40])[0].notes[-1]
+
+
+def test_either_apostrophe_ends_a_word_of_the_training(clips):
+    """Some tokenizers' cleaning keeps the typographic one."""
+    for prompt in ("a cat's car", "a cat’s car"):
+        assert read_prompts(clips["toy"], [prompt])[0].notes == ()
+    words = [Word("Cat’s", 1, 3), Word("Dog’s", 3, 5)]
+    assert unseen_words(clips["toy"], words) == ["dog’s"]

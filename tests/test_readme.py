@@ -1,0 +1,55 @@
+"""What the README and the model cards say exists, exists."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "assets" / "README.md",
+    *sorted((ROOT / "assets" / "models").glob("*/README.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("http")]
+    assert all((page.parent / link).exists() for link in links), links
+    assert "@@" not in text
+
+
+def test_every_file_of_the_library_is_in_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for package in ("explain", "toyland", "ui"):
+        for path in sorted((ROOT / package).glob("*.py")):
+            if not path.name.startswith("__"):
+                assert f"`{path.name}`" in text, path
+
+
+@pytest.mark.parametrize("name", ["toy-vit", "toy-rn"])
+def test_cards_quote_the_evaluation(name):
+    folder = ROOT / "assets" / "models" / name
+    figures = json.loads((folder / "evaluation.json").read_text())
+    assert (figures["model"], figures["split"]) == (name, "test")
+    assert figures["scenes"] >= 2000
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for key, value in figures.items():
+        if isinstance(value, float):
+            assert re.search(rf"`{key}` \|.*\| {value:.3f} \|", card), key
+
+
+def test_front_matter_names_the_tested_gradio_and_a_short_description():
+    front = (ROOT / "README.md").read_text(encoding="utf-8").split("---")[1]
+    assert "sdk: gradio" in front
+    assert "app_file: app.py" in front
+    assert len(re.search(r"short_description: (.*)", front)[1]) <= 60
+
+
+def test_assets_are_small():
+    files = [path for path in (ROOT / "assets").rglob("*") if path.is_file()]
+    assert max(path.stat().st_size for path in files) < 10_000_000
+    assert sum(path.stat().st_size for path in files) < 32_000_000
