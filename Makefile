@@ -12,6 +12,9 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
 RUNTIME := $(VENV)/.runtime-$(shell cksum < requirements.txt | tr ' ' '-')
 TOOLS := $(VENV)/.tools-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' '-')
 
+# Part of both, not of making the environment: an interrupted upgrade would leave a pip that knows no --group.
+UPGRADE_PIP = $(RUN) -m pip install --quiet --upgrade "pip>=25.1"
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format screenshots clean
 
@@ -44,15 +47,16 @@ clean:  ## Remove the environment
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Tokenlight needs Python 3.11 or newer with venv (on Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --upgrade "pip>=25.1"
 
 $(RUNTIME): | $(VENV)/bin/python
 	@echo "Installing what the app needs; the first time this takes some minutes."
+	$(UPGRADE_PIP)
 	$(RUN) -m pip install --quiet --requirement requirements.txt
 	@rm -f $(VENV)/.runtime-*
 	@touch $@
 
 $(TOOLS): $(RUNTIME)
+	$(UPGRADE_PIP)
 	$(RUN) -m pip install --quiet --requirement requirements.txt --group test
 	@rm -f $(VENV)/.tools-*
 	@touch $@

@@ -6,14 +6,29 @@ TOKENLIGHT_MODEL and TOKENLIGHT_DEVICE in the environment choose the model that 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 
 from ui import device  # isort: skip  (first: on ZeroGPU `spaces` must come before anything that knows of GPUs)
-from ui.page import build_page, serve
+from ui.page import build_page, check_address, serve
 
 
-def main() -> None:
-    """Reads the command line, builds the page and serves it until it is stopped."""
-    parser = argparse.ArgumentParser(description="Open Tokenlight in the browser.")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves the page until it is stopped: 0; or 2 after one line on stderr that says what is wrong."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        device.check(chosen.model)
+        check_address(chosen.host, chosen.port)
+    except ValueError as error:
+        print(f"app.py: {error}", file=sys.stderr)
+        return 2
+    device.start(chosen.model)
+    serve(build_page(chosen.model), chosen.host, chosen.port)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="app.py", description="Open Tokenlight in the browser.")
     parser.add_argument(
         "--model", default=device.DEFAULT_MODEL, help="model to open with (default: %(default)s)"
     )
@@ -21,10 +36,8 @@ def main() -> None:
         "--host", help="address to listen on (default: this computer only, or GRADIO_SERVER_NAME)"
     )
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
-    chosen = parser.parse_args()
-    device.start(chosen.model)
-    serve(build_page(chosen.model), chosen.host, chosen.port)
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,28 +1,52 @@
-"""Where models live. ZeroGPU is played by a `spaces` that pickles what goes in and out, and lends in a forked call."""
+"""Where models live. ZeroGPU is played by a `spaces` that lends in a forked process and pickles what passes."""
 
+import asyncio
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from ui import device
+import app
+import explain
+from explain import catalogue, weights
+from ui import device, downloads
 
 ROOT = Path(__file__).resolve().parents[1]
 FAKE_SPACES = """
-import pickle, sys
+import multiprocessing, pickle, sys
 
 assert "torch" not in sys.modules, "spaces must be imported before torch"
 calls = []
+
+def worker(function, arguments, answer):
+    try:
+        found = True, function(*pickle.loads(arguments))
+    except Exception as error:
+        found = False, error
+    answer.send_bytes(pickle.dumps(found))
 
 def GPU(duration):
     def wrap(function):
         def lent(*arguments):
             calls.append(duration(*arguments))
-            arguments = pickle.loads(pickle.dumps(arguments))
-            return pickle.loads(pickle.dumps(function(*arguments)))
+            fork = multiprocessing.get_context("fork")
+            received, answer = fork.Pipe(duplex=False)
+            process = fork.Process(target=worker, args=(function, pickle.dumps(arguments), answer))
+            process.start()
+            answer.close()
+            assert received.poll(120), "the worker hangs"
+            good, found = pickle.loads(received.recv_bytes())
+            process.join()
+            if not good:
+                raise found
+            return found
         return lent
     return wrap
 
@@ -31,17 +55,50 @@ def gradio_auto_wrap(function):
 """
 ON_ZERO_GPU = """
 from ui import device
-import spaces, explain
+import os, spaces, explain, torch
+from explain import encodings, loading, weights
 from PIL import Image
 
-loaded = []
-load = explain.load
-explain.load = lambda name, device, progress=None: loaded.append((name, device)) or load(name, "cpu", progress)
+torch.set_num_threads(1)  # threads of the parent do not live on in a fork
+hub, loaded, encoded, downloaded = "ViT-B-16-openai", [], [], []
+load, encode = explain.load, encodings.encode
+
+def load_here(name, device):
+    loaded.append((name, device))
+    return load("toy-vit" if name == hub else name, "cpu")
+
+explain.load = load_here
+weights.cached = lambda repository, name: name if name in downloaded else None
+weights.fetch = lambda repository, name, progress=None: downloaded.append(name)
+explain.available = lambda entry: None
 device.start("toy-vit")
 assert ("toy-vit", "cuda") in loaded, loaded
-found = device.explain_picture("toy-vit", Image.new("RGB", (90, 60), "red"), ["a cat", "a dog"], ["itsm"], print)
+
+def kept():
+    return list(loaded), list(loading._loaded), list(downloaded)
+
+before, image = kept(), Image.new("RGB", (90, 60), "red")
+found = device.explain_picture("toy-vit", image, ["a cat", "a dog"], ["itsm"])
 assert [e.prompt for e in found["itsm"]] == ["a cat", "a dog"]
-assert spaces.calls and all(0 < seconds <= 60 for seconds in spaces.calls), spaces.calls
+try:
+    device.explain_picture("toy-vit", image, ["a cat"], ["nonsense"])
+    raise SystemExit("an error of the worker was lost")
+except ValueError as error:
+    assert "unknown method 'nonsense'" in str(error), error
+try:
+    device.explain_picture(hub, image, ["a cat"], ["itsm"])
+    raise SystemExit("a model was to be downloaded while the GPU was lent")
+except explain.ModelUnavailable as error:
+    assert "not on this machine yet" in str(error), error
+assert kept() == before, "what a worker keeps does not come back"
+assert len(spaces.calls) == 2, spaces.calls
+
+device.fetch(hub)
+assert downloaded, "models are downloaded in this process"
+before = kept()
+assert device.explain_picture(hub, image, ["a cat"], ["itsm"])["itsm"][0].prompt == "a cat"
+assert kept() == before
+assert 0 < spaces.calls[0] < spaces.calls[2] <= 60, spaces.calls
 print("lent", spaces.calls)
 """
 
@@ -72,15 +129,178 @@ def test_elsewhere_spaces_is_not_asked(tmp_path):
 
 
 def test_the_app_imports_no_torch(tmp_path):
-    code = "import app, sys; print('torch' in sys.modules, 'explain' in sys.modules)"
+    code = """
+        import app, sys
+        from ui import choices
+        app.device.start = app.serve = lambda *arguments: None
+        assert app.main([]) == 0
+        print(sorted({"torch", "open_clip"} & set(sys.modules)))
+    """
     done = run_python(code, tmp_path)
-    assert done.stdout.split()[-2:] == ["False", "False"], done.stderr
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
 
 
 def test_the_environment_chooses_model_and_device(tmp_path):
     code = "from ui import device; print(device.DEFAULT_MODEL, device.DEVICE)"
     done = run_python(code, tmp_path, TOKENLIGHT_MODEL="toy-rn", TOKENLIGHT_DEVICE="cpu")
     assert done.stdout.split() == ["toy-rn", "cpu"]
+    done = run_python(code, tmp_path, TOKENLIGHT_MODEL="", TOKENLIGHT_DEVICE=" ")
+    assert done.stdout.split() == ["toy-vit", "auto"]
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A hub that can be reached and has every file; returns what was downloaded. Nothing is on this machine."""
+    downloaded = []
+
+    def fetch(repository, name, progress=None):
+        if progress is not None:
+            progress(0.5, f"downloading {repository}")
+        downloaded.append(name)
+
+    monkeypatch.setattr(weights, "cached", lambda repository, name: name if name in downloaded else None)
+    monkeypatch.setattr(weights, "fetch", fetch)
+    monkeypatch.setattr(explain, "available", lambda entry: None)
+    return downloaded
+
+
+def test_files_are_fetched_once_and_only_those_that_are_missing(hub):
+    hub.append("tokenizer.json")
+    told = []
+    device.fetch("ViT-B-16-SigLIP", lambda done, what: told.append(what))
+    wanted = explain.CATALOGUE["ViT-B-16-SigLIP"].files
+    assert sorted(hub) == sorted(wanted)
+    assert len(told) == len(wanted) - 1
+    device.fetch("ViT-B-16-SigLIP")
+    assert len(hub) == len(wanted)
+
+
+def test_a_built_in_model_is_not_fetched(hub):
+    device.fetch("toy-vit")
+    assert hub == []
+
+
+def test_a_question_never_waits_for_a_download(hub):
+    with pytest.raises(ValueError, match="not on this machine yet: choose it on the page"):
+        device.explain_picture("ViT-B-16-openai", Image.new("RGB", (9, 9)), ["a cat"], ["itsm"])
+    assert hub == []
+
+
+def test_unknown_models_are_not_fetched(hub):
+    for name in ("typo", "../../etc", "https://huggingface.co/openai/clip"):
+        with pytest.raises(ValueError, match="unknown model"):
+            device.fetch(name)
+    assert hub == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "/home/secret/hub"), "No space left on device"),
+        (ConnectionError("/home/secret: reset"), "ConnectionError"),
+        (explain.ModelUnavailable("wrong checksum"), "wrong checksum"),
+    ],
+)
+def test_a_failed_download_is_told_without_our_folders(hub, monkeypatch, error, said):
+    def fail(repository, name, progress=None):
+        raise error
+
+    monkeypatch.setattr(weights, "fetch", fail)
+    with pytest.raises(explain.ModelUnavailable, match=said) as told:
+        device.fetch("ViT-B-16-openai")
+    assert "secret" not in str(told.value)
+
+
+def test_a_model_out_of_reach_is_told(hub, monkeypatch):
+    monkeypatch.setattr(explain, "available", catalogue.offline_message)
+    with pytest.raises(explain.ModelUnavailable, match="need no download: toy-vit"):
+        device.fetch("ViT-B-16-openai")
+
+
+def wait_together(model: str, count: int) -> tuple[list[object], set[str]]:
+    """What each visitor got, and what they were told meanwhile; in a thread, for a loop of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, _wait_together(model, count)).result()
+
+
+async def _wait_together(model: str, count: int) -> tuple[list[object], set[str]]:
+    told: set[str] = set()
+    waiting = (
+        downloads.wait_for(model, lambda done, what: told.add(f"{what} {done:.0%}")) for _ in range(count)
+    )
+    return await asyncio.gather(*waiting, return_exceptions=True), told
+
+
+def test_visitors_who_want_the_same_model_wait_for_one_download(monkeypatch):
+    """More of them than a server has threads; the download goes on until they have all been told of it."""
+    fetched, everybody = [], threading.Event()
+
+    def fetch(model, progress):
+        fetched.append(model)
+        progress(0.4, "downloading")
+        everybody.wait(10)
+
+    monkeypatch.setattr(device, "fetch", fetch)
+    threading.Timer(3 * downloads.SECONDS, everybody.set).start()
+    answers, told = wait_together("ViT-B-16-openai", 300)
+    assert answers == [None] * 300
+    assert fetched == ["ViT-B-16-openai"]
+    assert told == {"downloading 40%"}
+    assert downloads._running == {}
+
+
+def test_everybody_who_waits_is_told_of_a_failure_and_the_next_one_tries_again():
+    for _ in range(2):
+        answers, told = wait_together("typo", 3)
+        assert all(isinstance(answer, ValueError) and "unknown model" in str(answer) for answer in answers)
+        assert not told
+
+
+@pytest.fixture
+def not_served(monkeypatch):
+    """The app without its last step; a start that gets this far fails the test."""
+
+    def started(*arguments):
+        raise AssertionError("the page was started")
+
+    monkeypatch.setattr(device, "start", started)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "typo"], "unknown model 'typo'; allowed: toy-vit, toy-rn"),
+        (["--model", ""], "unknown model ''; allowed: toy-vit"),
+        (["--port", "70000"], "port is 70000; allowed: 1 to 65535"),
+        (["--port", "0"], "port is 0; allowed: 1 to 65535"),
+        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
+        (["--host", "a" * 300], "cannot listen on aaa"),
+    ],
+)
+def test_a_wrong_start_is_one_line_and_exit_code_2(not_served, capsys, arguments, message):
+    assert app.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"app.py: {message}")
+    assert said.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_told(not_served, capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert app.main(["--host", "127.0.0.1", "--port", str(port)]) == 2
+    assert f"cannot listen on 127.0.0.1 port {port}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:99", "CPU;"])
+def test_a_wrong_device_is_told(not_served, capsys, monkeypatch, name):
+    monkeypatch.setattr(device, "DEVICE", name)
+    assert app.main([]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"app.py: TOKENLIGHT_DEVICE is {name!r}")
+    assert "allowed: auto, cpu" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -102,3 +322,11 @@ def test_other_errors_stay_what_they_are():
 def test_the_gpu_is_lent_briefly():
     assert device._seconds("toy-vit", None, ["a"], ["itsm"]) < 10
     assert device._seconds("toy-vit", None, ["a"] * 100, ["itsm", "relevance"]) == 60
+
+
+def test_a_model_that_is_loaded_while_the_gpu_is_lent_has_longer():
+    built_in, base, large = (
+        device._seconds(name, None, ["a"], ["itsm"])
+        for name in ("toy-vit", "ViT-B-16-openai", "ViT-L-14-openai")
+    )
+    assert built_in + 5 <= base < large <= 60

@@ -1,18 +1,22 @@
 """What a visitor looks at: asking, words alone, reversal and colours without the model, links, files."""
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import gradio as gr
 import numpy as np
 import pytest
+from gradio.state_holder import StateHolder
 from PIL import Image
 
 import toyland
 from explain import METHODS
-from ui import device, drawing, export, link, view
+from ui import choices, device, drawing, export, link, page, view
 from ui import explain_events as events
 from ui.drawing import COLORMAPS, Look
 
@@ -77,6 +81,17 @@ def test_cards_show_everything_and_run_no_model(seen, no_model):
             assert all(m["src"].startswith("data:image/jpeg;base64,") for m in card["maps"])
             assert all(m["caption"] and m["contrast"] for m in card["maps"])
     json.dumps(shown)  # plain data
+
+
+def test_cards_files_and_links_show_what_the_model_read(tmp_path):
+    typed = ("a\u202ecat\u2069", "word " * 10_000)
+    read = view.look(view.scene_picture(1), typed, "toy-vit", ("itsm",))
+    assert read.prompts[0] == "acat"
+    assert len(read.prompts[1]) <= 1000
+    assert [card["prompt"] for card in drawing.cards(read, Look())["cards"]] == list(read.prompts)
+    assert [p["prompt"] for p in export.as_json(read)["prompts"]] == list(read.prompts)
+    assert "%E2%80%AE" not in link.write_query(read)
+    assert "\u202e" not in export.as_python(read)
 
 
 def test_only_the_first_map_is_turned(seen, no_model):
@@ -204,20 +219,20 @@ def test_typed_prompts_stay_when_the_scene_changes():
 def test_handlers_tell_what_is_wrong():
     drawn = (0.6, "viridis", False)
     with pytest.raises(gr.Error, match="one per line"):
-        events.explain(view.scene_picture(1), "", "toy-vit", "itsm", "none", *drawn)
+        events.explain(view.scene_picture(1), "", "toy-vit", "itsm", "none")
     with pytest.raises(gr.Error, match="There is no picture yet"):
-        events.explain(view.Picture(), "a cat", "toy-vit", "itsm", "none", *drawn)
+        events.explain(view.Picture(), "a cat", "toy-vit", "itsm", "none")
     with pytest.raises(gr.Error, match="Unknown model"):
-        events.explain(view.scene_picture(1), "a cat", "../../etc", "itsm", "none", *drawn)
+        events.explain(view.scene_picture(1), "a cat", "../../etc", "itsm", "none")
     with pytest.raises(gr.Error, match="Unknown method"):
-        events.explain(view.scene_picture(1), "a cat", "toy-vit", "nothing", "none", *drawn)
+        events.explain(view.scene_picture(1), "a cat", "toy-vit", "nothing", "none")
     with pytest.raises(gr.Error, match="nothing to show yet"):
         events.redraw(None, *drawn)
 
 
 def test_a_model_that_is_a_folder_on_the_server_is_refused(tmp_path):
     with pytest.raises(gr.Error, match="Unknown model"):
-        events.explain(view.scene_picture(1), "a cat", str(tmp_path), "itsm", "none", 0.6, "viridis", False)
+        events.explain(view.scene_picture(1), "a cat", str(tmp_path), "itsm", "none")
 
 
 def test_saved_files_are_removed_after_they_are_handed_over(seen):
@@ -226,3 +241,73 @@ def test_saved_files_are_removed_after_they_are_handed_over(seen):
     assert json.loads(path.read_text(encoding="utf-8"))["model"] == "toy-vit"
     files.close()
     assert not path.parent.exists()
+
+
+def test_a_model_nobody_knows_has_no_note_and_no_label():
+    for ask in (choices.model_note, choices.model_label, lambda name: choices.methods("Map", "itsm", name)):
+        with pytest.raises(ValueError, match="unknown model 'typo'"):
+            ask("typo")
+
+
+def in_a_loop(make):
+    """What `make` makes while an event loop runs; without one Gradio opens some, and leaves them open."""
+
+    async def made():
+        return make()
+
+    with ThreadPoolExecutor(1) as pool:  # a thread, so that this one's loop stays what it is
+        return pool.submit(asyncio.run, made()).result()
+
+
+@pytest.fixture(scope="module")
+def built():
+    """The page, not served."""
+    return in_a_loop(page.build_page)
+
+
+@pytest.fixture
+def picture_state(built):
+    """The state that holds the visitor's picture."""
+    (state,) = (
+        b for b in built.blocks.values() if isinstance(b, gr.State) and isinstance(b.value, view.Picture)
+    )
+    return state
+
+
+def test_a_picture_stays_as_long_as_the_page_is_open(built, picture_state):
+    holder = StateHolder()
+    holder.set_blocks(built)
+    session = holder["a visitor"]
+    session[picture_state._id] = view.Picture(path="mine.png")
+    limit, _ = session._state_ttl[picture_state._id]
+    session._state_ttl[picture_state._id] = (limit, datetime.now() - timedelta(days=3))
+    holder.delete_all_expired_state()
+    assert session[picture_state._id] == view.Picture(path="mine.png")
+
+
+def test_a_picture_that_is_lost_is_no_other_picture(built, picture_state):
+    holder = StateHolder()
+    holder.set_blocks(built)
+    with pytest.raises(gr.Error, match="There is no picture yet"):
+        events.explain(holder["a stranger"][picture_state._id], "a cat", "toy-vit", "itsm", "none")
+
+
+def test_lanes_are_shared_and_only_models_are_in_theirs(built):
+    lanes: dict[str, set[str]] = {}
+    limits: dict[str, set[object]] = {}
+    for event in built.fns.values():
+        lanes.setdefault(event.concurrency_id, set()).add(event.name)
+        limits.setdefault(event.concurrency_id, set()).add(event.concurrency_limit)
+    assert lanes["model"] == {"explain", "answer_link", "choose_word"}
+    assert lanes["download"] == {"fetch", "fetch_link"}
+    assert lanes["redraw"] == {"redraw"}
+    assert sum(event.concurrency_id == "save" for event in built.fns.values()) == 1 + len(export.SAVERS)
+    assert (limits["model"], limits["save"]) == ({1}, {2})
+
+
+def test_the_server_keeps_a_limited_number_of_visitors(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(gr.Blocks, "launch", lambda self, **options: asked.update(options) or (None, "", ""))
+    page.serve(in_a_loop(gr.Blocks), "", None)
+    assert asked["state_session_capacity"] == page.SESSIONS < 1000
+    assert asked["server_name"] is None

@@ -42,8 +42,9 @@ def models(selected: str) -> dict[str, Any]:
 def methods(title: str, selected: str, model: str, with_none: bool = False) -> dict[str, Any]:
     """Every method; those that the model's kind of tower lacks are greyed."""
     import explain
+    from explain.catalogue import find
 
-    entry = explain.CATALOGUE[model]
+    entry = find(model)
     options = [
         Option(m.name, m.label, None if m.name in entry.supports else f"not for {entry.family} models")
         for m in explain.METHODS.values()
@@ -56,14 +57,15 @@ def methods(title: str, selected: str, model: str, with_none: bool = False) -> d
 def model_note(name: str) -> str:
     """What may be asked of this model, and, if it is a built-in one, what to take for photographs."""
     import explain
+    from explain.catalogue import find
 
     photographs = explain.CATALOGUE[PHOTOGRAPH_MODEL]
     offline = explain.available(photographs) is not None
-    return wording.model_note(explain.CATALOGUE[name], photographs, offline)
+    return wording.model_note(find(name), photographs, offline)
 
 
 def model_label(name: str) -> str:
     """The model's name for people."""
-    import explain
+    from explain.catalogue import find
 
-    return explain.CATALOGUE[name].label
+    return find(name).label

@@ -8,6 +8,7 @@ use, on the GPU if the machine has one, and stays in this process.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     import explain
 
 ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in {"1", "true"}
-DEVICE = os.environ.get("TOKENLIGHT_DEVICE", "auto")
-DEFAULT_MODEL = os.environ.get("TOKENLIGHT_MODEL", "toy-vit")
+DEVICE = os.environ.get("TOKENLIGHT_DEVICE", "").strip() or "auto"  # empty is as good as unset
+DEFAULT_MODEL = os.environ.get("TOKENLIGHT_MODEL", "").strip() or "toy-vit"
 
 if ZERO_GPU:
     import spaces
@@ -33,16 +34,67 @@ def explain_picture(
     image: Image.Image,
     prompts: Sequence[str],
     methods: Sequence[str],
-    progress: Progress | None = None,
 ) -> dict[str, list[explain.Explanation]]:
     """Explanations of one picture: method name -> one per prompt, in the order of the prompts.
 
-    `model` and `methods` are names from explain's CATALOGUE and METHODS; anything else is a ValueError.
-    `progress(fraction, what)` is called while a model is fetched; not from a ZeroGPU worker, which cannot call back.
+    `model` and `methods` are names from explain's CATALOGUE and METHODS; anything else is a ValueError. So is a model
+    that is not on this machine: nobody waits for a download here, see `fetch`.
     """
+    _must_be_here(model)
     if ZERO_GPU:
         return _explain_there(model, image, tuple(prompts), tuple(methods))
-    return _explain(model, image, tuple(prompts), tuple(methods), progress)
+    return _explain(model, image, tuple(prompts), tuple(methods))
+
+
+def fetch(model: str, progress: Progress | None = None) -> None:
+    """Makes sure that a model's files are on this machine; a built-in one's always are. Loads nothing.
+
+    ValueError for an unknown model, and for one that cannot be had now. `progress(fraction, what)` is called while a
+    file is downloaded.
+    """
+    import explain
+    from explain import weights
+    from explain.catalogue import find
+
+    entry = find(model)
+    missing = _missing(entry)
+    if not missing:
+        return
+    problem = explain.available(entry)
+    if problem is not None:
+        raise explain.ModelUnavailable(problem)
+    try:
+        for name in missing:
+            weights.fetch(entry.repository, name, progress)
+    except explain.ModelUnavailable:
+        raise
+    except Exception as error:  # whatever the hub's client, the network or the disk raises
+        reason = getattr(error, "strerror", None) or type(error).__name__  # their texts name our folders
+        raise explain.ModelUnavailable(
+            f"{entry.label} could not be downloaded ({reason}): try again"
+        ) from error
+
+
+def check(model: str) -> None:
+    """ValueError for an unknown model, and if TOKENLIGHT_DEVICE names no device or one that this machine lacks.
+
+    Imports torch only to look for the GPU that was asked for.
+    """
+    from explain.catalogue import find
+
+    find(model)
+    if ZERO_GPU or DEVICE in ("auto", "cpu"):
+        return
+    if not re.fullmatch(r"cuda(:\d+)?|mps", DEVICE):
+        raise ValueError(f"TOKENLIGHT_DEVICE is {DEVICE!r}; allowed: auto, cpu, cuda, cuda:<number>, mps")
+    import explain
+
+    try:
+        explain.load("toy-vit", device=DEVICE)
+    except explain.ModelUnavailable:
+        return  # another model may be there
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"TOKENLIGHT_DEVICE is {DEVICE!r}: {str(error).splitlines()[0]}") from error
 
 
 def start(model: str) -> None:
@@ -51,6 +103,7 @@ def start(model: str) -> None:
         import explain
 
         for name in dict.fromkeys([model, *(e.name for e in explain.CATALOGUE.values() if e.local)]):
+            fetch(name)
             _load(name)
         return
     threading.Thread(target=_warm, args=(model,), name="warm-up", daemon=True).start()
@@ -58,22 +111,52 @@ def start(model: str) -> None:
 
 def _warm(model: str) -> None:
     try:
+        fetch(model)
         _load(model)
     except (ValueError, OSError) as error:
         print(f"{model} could not be loaded ahead of the first visitor: {error}")
 
 
-def _load(model: str, progress: Progress | None = None) -> explain.Clip:
+def _load(model: str) -> explain.Clip:
     """A model of the catalogue. The library also loads directories, which is not for visitors."""
     import explain
     from explain.catalogue import find
 
-    return explain.load(find(model).name, device="cuda" if ZERO_GPU else DEVICE, progress=progress)
+    return explain.load(find(model).name, device="cuda" if ZERO_GPU else DEVICE)
+
+
+def _missing(entry: explain.Entry) -> list[str]:
+    """The files of a model that would have to be downloaded; a built-in model has none."""
+    from explain import weights
+
+    if entry.local:
+        return []
+    return [name for name in entry.files if weights.cached(entry.repository, name) is None]
+
+
+def _must_be_here(model: str) -> None:
+    import explain
+    from explain.catalogue import find
+
+    entry = find(model)
+    if _missing(entry):
+        raise explain.ModelUnavailable(
+            explain.available(entry)
+            or f"{entry.label} ({entry.megabytes} MB) is not on this machine yet: choose it on the page, which "
+            "downloads it, and ask again when the page has answered"
+        )
 
 
 def _seconds(model: str, image: Image.Image, prompts: Sequence[str], methods: Sequence[str]) -> int:
-    """How long ZeroGPU should lend the GPU: visitors have few minutes a day, so as short as is safe."""
-    return min(60, 6 + len(prompts) * len(methods))
+    """How long ZeroGPU should lend the GPU: visitors have few minutes a day, so as short as is safe.
+
+    Built-in models wait on the GPU; others are loaded there in each call, at some 100 MB a second from a busy disk.
+    """
+    from explain.catalogue import find
+
+    entry = find(model)
+    loading = 0 if entry.local else 3 + entry.megabytes // 100
+    return min(60, 6 + len(prompts) * len(methods) + loading)
 
 
 def _explain(
@@ -81,12 +164,11 @@ def _explain(
     image: Image.Image,
     prompts: tuple[str, ...],
     methods: tuple[str, ...],
-    progress: Progress | None = None,
 ) -> dict[str, list[explain.Explanation]]:
     import explain
 
     with _memory_in_plain_words(model):
-        clip = _load(model, progress)
+        clip = _load(model)
         return explain.explain_methods(clip, image, prompts, methods)
 
 

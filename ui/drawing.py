@@ -71,7 +71,7 @@ def _card(view: View, look: Look, index: int) -> dict[str, Any]:
     words = view.words(index)
     strongest = max((share for _, share in words), default=1.0) or 1.0
     return {
-        "prompt": view.prompts[index],
+        "prompt": first.prompt,
         "score": wording.score(first.score),
         "probability": first.probability,
         "percent": wording.percent(first.probability),

@@ -21,7 +21,8 @@ def explain(image: str | None, prompts: str, model: str, method: str) -> list[di
     Args:
         image: The picture: JPEG, PNG, WebP, GIF, BMP or TIFF, at most 50 megapixels.
         prompts: What to look for, one prompt per line, at most 12.
-        model: A name from /models, for example "toy-vit".
+        model: A name from /models, for example "toy-vit". One that has to be downloaded is refused until it has
+            been chosen on the page.
         method: A method's name from /models, for example "itsm" or "relevance".
 
     Returns:

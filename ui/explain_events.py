@@ -6,13 +6,14 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 import toyland
-from ui import choices, drawing, export, wording
+from ui import choices, downloads, drawing, export, wording
 from ui.drawing import Look
 from ui.errors import in_plain_words, told
 from ui.link import FIRST_METHODS, NO_METHOD, read_query, write_query
@@ -21,7 +22,7 @@ from ui.view import SPLIT, Picture, View, look, parse_prompts, scene_picture, se
 GALLERY_SEEDS = (18, 10, 16, 17, 19, 0)
 NO_PROGRESS = gr.Progress()
 
-Answer = tuple[View, dict[str, Any], str, str, str, dict[str, Any], dict[str, Any]]
+Answer = tuple[View, str, str, str, dict[str, Any], dict[str, Any]]
 Shown = tuple[Picture, Any, str, str]
 
 
@@ -44,50 +45,40 @@ def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
     )
 
 
+async def fetch(model: str, progress: gr.Progress = NO_PROGRESS) -> None:
+    """Before a question is asked: its model's files come to this machine, while others go on asking theirs."""
+    with in_plain_words():
+        await downloads.wait_for(model, lambda done, what: progress(done, desc=what))
+
+
+async def fetch_link(default_model: str, model: str, progress: gr.Progress = NO_PROGRESS) -> None:
+    """The link's model, or else the default one; what cannot be had is told by `answer_link`."""
+    for name in dict.fromkeys((model, default_model)):
+        with suppress(gr.Error):
+            return await fetch(name, progress)
+
+
 def answer_link(
-    default_model: str,
-    picture: Picture,
-    prompts: str,
-    model: str,
-    method: str,
-    beside: str,
-    progress: gr.Progress = NO_PROGRESS,
+    default_model: str, picture: Picture, prompts: str, model: str, method: str, beside: str
 ) -> Answer:
     """The first answer. What a link asks may not exist: then the first methods and the default model answer."""
-    now = Look()
     try:
-        return explain(
-            picture, prompts, model, method, beside, now.opacity, now.colormap, now.turned, progress
-        )
+        return explain(picture, prompts, model, method, beside)
     except gr.Error as error:
         if (model, method, beside) == (default_model, *FIRST_METHODS):
             raise
         gr.Warning(f"{error.message} Here is the usual view instead.", title="About this link")
-        first, second = FIRST_METHODS
-        return explain(
-            picture, prompts, default_model, first, second, now.opacity, now.colormap, now.turned, progress
-        )
+        return explain(picture, prompts, default_model, *FIRST_METHODS)
 
 
 @told
-def explain(
-    picture: Picture,
-    prompts: str,
-    model: str,
-    method: str,
-    beside: str,
-    opacity: float,
-    colormap: str,
-    turned: bool,
-    progress: gr.Progress = NO_PROGRESS,
-) -> Answer:
-    """Ask the model; returns all that an answer changes on the page."""
-    look_now, asked = Look(opacity, colormap, turned), parse_prompts(prompts)
+def explain(picture: Picture, prompts: str, model: str, method: str, beside: str) -> Answer:
+    """Ask the model; returns all that an answer changes on the page but the cards, which `redraw` draws."""
+    asked = parse_prompts(prompts)
     methods = (method,) if beside in (NO_METHOD, method) else (method, beside)
-    view = look(picture, asked, model, methods, lambda done, what: progress(done, desc=what))
+    view = look(picture, asked, model, methods)
     return (
         view,
-        drawing.cards(view, look_now),
         wording.status(len(asked), choices.model_label(model), view.seconds),
         export.as_python(view),
         write_query(view),
@@ -133,18 +124,15 @@ def _scene(seed: int, prompts: str, suggested: str) -> Shown:
 
 @told
 def redraw(view: View | None, opacity: float, colormap: str, turned: bool) -> dict[str, Any]:
-    """The kept maps in other colours; no model runs."""
+    """The kept maps as cards; no model runs, so no lane is needed."""
     return drawing.cards(_answered(view), Look(opacity, colormap, turned))
 
 
 @told
-def choose_word(
-    event: gr.EventData, view: View | None, opacity: float, colormap: str, turned: bool
-) -> tuple[View, dict[str, Any]]:
+def choose_word(event: gr.EventData, view: View | None) -> View:
     """A word was selected in a card: its map as a prompt of its own; selected again, the whole prompt."""
     card, word = _event_field(event, "card", int), _event_field(event, "word", str)
-    view = select_word(_answered(view), card, word)
-    return view, drawing.cards(view, Look(opacity, colormap, turned))
+    return select_word(_answered(view), card, word)
 
 
 def save_map(

@@ -16,18 +16,19 @@ from ui.drawing import COLORMAPS, Look
 from ui.explain_wiring import Controls, connect
 from ui.link import Question
 from ui.picture_input import picture_input
-from ui.view import SPLIT
+from ui.view import SPLIT, Picture
 
-KEPT_SECONDS = 3600  # how long an idle page keeps its view
+VIEW_SECONDS = 3600  # how long an answer is kept after it was given; only words and looks need it
 
 
 def build_tab(default_model: str) -> None:
     """Lays the tab out in the Blocks that is open, and connects it."""
     question = Question(model=default_model)
     states = {
-        "picture": gr.State(question.picture, time_to_live=KEPT_SECONDS),
-        "view": gr.State(None, time_to_live=KEPT_SECONDS),
-        "suggested": gr.State(question.text, time_to_live=KEPT_SECONDS),
+        # Their defaults are what a visitor has whose state is gone: better no picture than one that is not shown.
+        "picture": gr.State(Picture()),
+        "view": gr.State(None, time_to_live=VIEW_SECONDS),
+        "suggested": gr.State(""),
         "default_model": gr.State(default_model),
     }
     with gr.Row(elem_id="explain-tab"):

@@ -1,12 +1,16 @@
-"""Who calls what on the Explain tab. Everything that may run a model shares one lane; nothing here is public."""
+"""Who calls what on the Explain tab. Everything that may run a model shares one lane, and nothing else is in it:
+files are fetched before, cards are drawn after. Nothing here is public.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from ui import explain_events as events
 from ui.cards import Cards
@@ -14,6 +18,16 @@ from ui.choice import Choice
 from ui.picture_input import PictureInput
 
 MODEL_LANE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+DOWNLOAD_LANE: dict[str, Any] = {
+    "concurrency_id": "download",
+    "concurrency_limit": 200,
+}  # who waits costs nothing
+SAVE_LANE: dict[str, Any] = {"concurrency_id": "save", "concurrency_limit": 2}
+DRAWING_LANE: dict[str, Any] = {
+    "trigger_mode": "always_last",
+    "concurrency_id": "redraw",
+    "concurrency_limit": 4,
+}
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUIET: dict[str, Any] = {**PRIVATE, "show_progress": "hidden"}
 SAVE_FILE = """(file) => {
@@ -25,6 +39,7 @@ SAVE_FILE = """(file) => {
 SHOW_CARDS = """() => {
   if (innerWidth < 700) document.getElementById("cards").scrollIntoView({ behavior: "smooth" });
 }"""
+Event = Callable[..., Dependency]  # what takes a handler: a trigger, or `then` and `success` of another event
 FULL_LINK = "(query) => location.origin + location.pathname + query"
 
 
@@ -58,15 +73,30 @@ class Controls:
 
 
 def connect(c: Controls) -> None:
-    """Connects the tab's components; `ask` is what every question has in common."""
-    answer = [c.view, c.cards, c.status, c.code, c.query, c.method, c.beside]
-    question = [c.picture, c.prompts, c.model, c.method, c.beside]
-    busy: dict[str, Any] = {**PRIVATE, **MODEL_LANE, "show_progress_on": c.status}
-    _connect_opening(c, {"inputs": [c.default_model, *question], "outputs": answer, **busy})
-    _connect_questions(c, {"inputs": [*question, *_drawn(c)], "outputs": answer, **busy})
-    c.cards.word(events.choose_word, [c.view, *_drawn(c)], [c.view, c.cards], **busy)
+    """Connects the tab's components."""
+    _connect_opening(c)
+    _connect_questions(c)
     _connect_drawing(c)
     _connect_files(c)
+
+
+def _ask(c: Controls, after: Event) -> tuple[Dependency, Dependency, Dependency]:
+    """A question: the model's files are fetched, the model is asked, the cards are drawn."""
+    fetched = after(events.fetch, [c.model], None, **_fetching(c))
+    asked = fetched.success(events.explain, _question(c), _answer(c), **_asking(c))
+    return fetched, asked, _draw(c, asked.success)
+
+
+def _draw(c: Controls, after: Event) -> Dependency:
+    return after(events.redraw, [c.view, *_drawn(c)], [c.cards], **DRAWING_LANE, **QUIET)
+
+
+def _question(c: Controls) -> list[Any]:
+    return [c.picture, c.prompts, c.model, c.method, c.beside]
+
+
+def _answer(c: Controls) -> list[Any]:
+    return [c.view, c.status, c.code, c.query, c.method, c.beside]
 
 
 def _drawn(c: Controls) -> list[Any]:
@@ -77,45 +107,61 @@ def _shown(c: Controls) -> list[Any]:
     return [c.picture, c.image, c.prompts, c.suggested]
 
 
-def _connect_opening(c: Controls, ask: dict[str, Any]) -> None:
+def _fetching(c: Controls) -> dict[str, Any]:
+    return {**PRIVATE, **DOWNLOAD_LANE, "show_progress_on": c.status}
+
+
+def _asking(c: Controls) -> dict[str, Any]:
+    return {**PRIVATE, **MODEL_LANE, "show_progress_on": c.status}
+
+
+def _connect_opening(c: Controls) -> None:
     """The page opens: what the link asks is put on the page, then answered, then the models are listed."""
     page = gr.context.Context.root_block
     put = [*_shown(c), c.model, c.method, c.beside, c.cards]
     opened = page.load(events.read_link, [c.default_model], put, **QUIET)
-    answered = opened.then(events.answer_link, **ask)
-    answered.then(events.show_models, [c.view, c.default_model], [c.model, c.model_note], **QUIET)
+    fetched = opened.then(events.fetch_link, [c.default_model, c.model], None, **_fetching(c))
+    answered = fetched.then(events.answer_link, [c.default_model, *_question(c)], _answer(c), **_asking(c))
+    _draw(c, answered.success)
+    _list_models(c, answered.then)
 
 
-def _connect_questions(c: Controls, ask: dict[str, Any]) -> None:
+def _list_models(c: Controls, after: Event) -> None:
+    after(events.show_models, [c.view, c.default_model], [c.model, c.model_note], **QUIET)
+
+
+def _connect_questions(c: Controls) -> None:
     """Another picture, other prompts, another model or method: the model is asked."""
     for trigger in (c.explain.click, c.prompts.submit):
-        trigger(events.explain, **ask).success(None, None, None, js=SHOW_CARDS, **PRIVATE)
+        *_, drawn = _ask(c, trigger)
+        drawn.success(None, None, None, js=SHOW_CARDS, **PRIVATE)
     for trigger in (c.method.choose, c.beside.choose):
-        trigger(events.explain, **ask)
-    asked = c.model.choose(events.explain, **ask)
-    asked.then(events.show_models, [c.view, c.default_model], [c.model, c.model_note], **QUIET)
+        _ask(c, trigger)
+    fetched, asked, _ = _ask(c, c.model.choose)
+    for after in (
+        fetched.failure,
+        asked.then,
+    ):  # also after a failure: the list goes back to the model that answered
+        _list_models(c, after)
     c.image.clear(events.no_picture, None, [c.picture, c.status], **QUIET)
     given = c.image.upload(events.take_picture, [c.image], [c.picture], **QUIET)
-    given.success(events.explain, **ask)
+    _ask(c, given.success)
     for trigger, handler in ((c.gallery.select, events.pick_scene), (c.new_scene.click, events.new_scene)):
         picked = trigger(handler, [c.prompts, c.suggested], _shown(c), **QUIET)
-        picked.success(events.explain, **ask)
+        _ask(c, picked.success)
+    chosen = c.cards.word(events.choose_word, [c.view], [c.view], **_asking(c))
+    _draw(c, chosen.success)
 
 
 def _connect_drawing(c: Controls) -> None:
     """Strength, colours, reversal: the kept maps are drawn again; the last wish wins."""
-    drawing: dict[str, Any] = {
-        "trigger_mode": "always_last",
-        "concurrency_id": "redraw",
-        "concurrency_limit": 4,
-    }
     for trigger in (c.opacity.input, c.colormap.choose, c.turned.input):
-        trigger(events.redraw, [c.view, *_drawn(c)], [c.cards], **drawing, **QUIET)
+        _draw(c, trigger)
 
 
 def _connect_files(c: Controls) -> None:
     """Downloads: the server writes the file, the page saves it. And the link, which only the browser knows in full."""
-    slow: dict[str, Any] = {"show_progress_on": c.status, "concurrency_limit": 2, **PRIVATE}
+    slow: dict[str, Any] = {"show_progress_on": c.status, **SAVE_LANE, **PRIVATE}
     seen = [c.view, *_drawn(c)]
     saved = [c.cards.save(events.save_map, seen, [c.file], **slow)]
     saved += [

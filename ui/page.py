@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 # The page asks nothing of anybody but its own server; Gradio reads this while it is imported.
@@ -15,6 +16,7 @@ from ui.endpoints import build_endpoints
 from ui.explain_tab import build_tab
 
 QUEUE = 200  # visitors who may wait; more are told to come back
+SESSIONS = 300  # visitors whose answers are kept at the same time; the one who was away longest goes first
 UPLOAD_LIMIT = "64mb"
 CACHE_SECONDS = (3600, 4 * 3600)  # how often uploads are cleared away, and from what age
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]  # no font is fetched
@@ -43,14 +45,35 @@ def build_theme() -> gr.themes.Base:
     return gr.themes.Soft(primary_hue="indigo", neutral_hue="slate", font=FONT).set(**plain)
 
 
+def check_address(host: str | None, port: int | None) -> None:
+    """ValueError for a host or a port that cannot be listened on; None and "" leave the choice to Gradio."""
+    host = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    if port is not None and not 1 <= port <= 65535:
+        raise ValueError(f"port is {port}; allowed: 1 to 65535")
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host.strip("[]"), port or 0, type=socket.SOCK_STREAM)[
+            0
+        ]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        where = host if port is None else f"{host} port {port}"
+        raise ValueError(f"cannot listen on {where}: {reason}; choose another --host or --port") from error
+
+
 def serve(page: gr.Blocks, host: str | None, port: int | None, wait: bool = True) -> str:
     """Serves the page and returns its address; with `wait` only when it is stopped."""
     _, address, _ = page.launch(
-        server_name=host,
+        server_name=host or None,
         server_port=port,
         theme=build_theme(),
         css_paths=Path(__file__).with_name("page.css"),
         max_file_size=UPLOAD_LIMIT,
+        max_threads=QUEUE
+        + 40,  # Gradio counts a visitor who waits for a download as one, though none is held
+        state_session_capacity=SESSIONS,
         footer_links=["api"],
         run_history=False,  # nothing of what a visitor does is kept, not even in the browser
         ssr_mode=False,

@@ -48,7 +48,7 @@ class View:
 
     picture: Picture
     shown: Image.Image  # RGB, at most LONGEST pixels
-    prompts: tuple[str, ...]
+    prompts: tuple[str, ...]  # as the model read them: cleaned, and cut where they were too long
     model: str
     methods: tuple[str, ...]  # shown side by side, the first is the one that can be reversed
     explanations: Mapping[str, Sequence[explain.Explanation]]
@@ -101,20 +101,16 @@ def look(
     prompts: Sequence[str],
     model: str,
     methods: Sequence[str],
-    progress: device.Progress | None = None,
 ) -> View:
-    """Ask the model about every prompt with every method.
-
-    `progress(fraction, what)` is called while a model is fetched.
-    """
+    """Ask the model about every prompt with every method; the view has the prompts as the model read them."""
     started = time.perf_counter()
     methods = tuple(dict.fromkeys(methods))
     image = picture.open()
-    explanations = device.explain_picture(model, image, prompts, methods, progress)
+    explanations = device.explain_picture(model, image, prompts, methods)
     return View(
         picture=picture,
         shown=shrink(image),
-        prompts=tuple(prompts),
+        prompts=tuple(e.prompt for e in explanations[methods[0]]),
         model=model,
         methods=methods,
         explanations=explanations,

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,10 +28,13 @@ CHROMIUM_FLAGS = [
 
 
 @contextmanager
-def running_app(log: Path) -> Iterator[str]:
-    """Starts `python app.py`, gives its address when it answers, and stops it; what it prints goes to `log`."""
+def running_app(log: Path, program: Sequence[str] = ("app.py",)) -> Iterator[str]:
+    """Starts `python app.py`, gives its address when it answers, and stops it; what it prints goes to `log`.
+
+    `program`: what Python runs instead, with the arguments of app.py.
+    """
     port = _free_port()
-    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, *program, "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | {
         "TOKENLIGHT_DEVICE": "cpu",
         "HF_HUB_OFFLINE": "1",

@@ -180,7 +180,7 @@ def test_another_model_and_method_answer(page, address):
     expect(page.locator("#model option[value='toy-rn']")).to_be_attached(timeout=PATIENCE)
     page.locator("#model select").select_option("toy-rn")
     expect(page.locator("#status")).to_contain_text("ResNet", timeout=PATIENCE)
-    assert page.locator(".tl-map img").first.get_attribute("src") != before
+    expect(page.locator(".tl-map img").first).not_to_have_attribute("src", before)
     page.locator("#beside select").select_option("gradcam")
     expect(page.locator(".tl-map-title").nth(1)).to_contain_text("Grad-CAM", timeout=PATIENCE)
 
@@ -238,3 +238,43 @@ def test_nothing_is_wider_than_the_screen(page, address, width):
     page.set_viewport_size({"width": width, "height": 844})
     open_page(page, address)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+SLOW_DOWNLOAD = """
+import pathlib, sys, time
+import app
+from ui import device
+
+fetch, arrived = device.fetch, pathlib.Path(sys.argv.pop(1))
+
+def fetch_slowly(model, progress=None):
+    while model == "toy-rn" and not arrived.exists():
+        progress(0.4, "downloading a model")
+        time.sleep(0.05)
+    fetch(model, progress)
+
+device.fetch = fetch_slowly
+sys.exit(app.main())
+"""
+
+
+def test_who_waits_for_a_download_sees_it_and_blocks_nobody(browser, tmp_path):
+    arrived = tmp_path / "arrived"
+    with (
+        running_app(tmp_path / "app.log", ["-c", SLOW_DOWNLOAD, str(arrived)]) as address,
+        browser.new_context() as mine,
+        browser.new_context() as other,
+    ):
+        page, stranger = mine.new_page(), other.new_page()
+        open_page(page, address)
+        expect(page.locator("#model option[value='toy-rn']")).to_be_attached(timeout=PATIENCE)
+        before = page.locator(".tl-map img").first.get_attribute("src")
+        page.locator("#model select").select_option("toy-rn")
+        expect(page.locator("#status")).to_contain_text("downloading a model", timeout=PATIENCE)
+        expect(page.locator(".tl-map img").first).to_be_visible()
+        open_page(stranger, address)
+        ask(stranger, "a question meanwhile")
+        expect(page.locator("#status")).to_contain_text("downloading a model")
+        arrived.touch()
+        expect(page.locator("#status")).to_contain_text("ResNet", timeout=PATIENCE)
+        expect(page.locator(".tl-map img").first).not_to_have_attribute("src", before)
