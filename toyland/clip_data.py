@@ -19,7 +19,8 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # images uint8 (B, H, W, 3), texts in
 
 
 class CaptionedScenes(IterableDataset[Batch]):
-    """Batches of scene number `start`, `start + 1`, ... of the training split; every scene is seen once.
+    """Batches of scene number `start`, `start + 1`, ... of the training split; no scene comes twice in
+    one run, but a run that starts from another's weights counts from its own `start` again.
 
     Two curricula: the first `alone` scenes are mostly single things, fewer and fewer of them; and with `zoom` above 1
     all scenes are single things, drawn that much larger, so that small pictures show them at the size in pixels that
@@ -41,9 +42,10 @@ class CaptionedScenes(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         from open_clip import get_tokenizer
 
-        torch.set_num_threads(1)
-        tokenizer = get_tokenizer(f"local-dir:{self.tokenizer_directory}")
         worker = get_worker_info()
+        if worker:  # a drawing process must not compete with the training for cores
+            torch.set_num_threads(1)
+        tokenizer = get_tokenizer(f"local-dir:{self.tokenizer_directory}")
         mine, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         first = self.start + mine * self.batch
         while True:
