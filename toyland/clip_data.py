@@ -15,12 +15,14 @@ from toyland.captions import write_caption
 from toyland.drawing import draw_scene
 from toyland.scene import SPLITS, Scene, Thing, sample_scene
 
+SCENES_PER_SEED = 10_000_000
+
 Batch = tuple[torch.Tensor, torch.Tensor]  # images uint8 (B, H, W, 3), texts int64 (B, L)
 
 
 class CaptionedScenes(IterableDataset[Batch]):
-    """Batches of scene number `start`, `start + 1`, ... of the training split; no scene comes twice in
-    one run, but a run that starts from another's weights counts from its own `start` again.
+    """Batches of the training split's scenes, counted on from `start`; every seed has a stretch of scenes of its own, so
+    that runs that continue one another draw new ones.
 
     Two curricula: the first `alone` scenes are mostly single things, fewer and fewer of them; and with `zoom` above 1
     all scenes are single things, drawn that much larger, so that small pictures show them at the size in pixels that
@@ -35,9 +37,10 @@ class CaptionedScenes(IterableDataset[Batch]):
         start: int = 0,
         alone: int = 0,
         zoom: float = 1,
+        seed: int = 0,
     ) -> None:
         self.tokenizer_directory, self.pixels, self.batch = tokenizer_directory, pixels, batch
-        self.start, self.alone, self.zoom = start, alone, zoom
+        self.start, self.alone, self.zoom, self.seed = start, alone, zoom, seed
 
     def __iter__(self) -> Iterator[Batch]:
         from open_clip import get_tokenizer
@@ -50,7 +53,7 @@ class CaptionedScenes(IterableDataset[Batch]):
         first = self.start + mine * self.batch
         while True:
             numbers = range(first, first + self.batch)
-            pairs = [self._pair(number % SPLITS["train"].count) for number in numbers]
+            pairs = [self._pair(number) for number in numbers]
             yield (
                 torch.from_numpy(np.stack([image for image, _ in pairs])),
                 tokenizer([text for _, text in pairs]),
@@ -58,9 +61,10 @@ class CaptionedScenes(IterableDataset[Batch]):
             first += workers * self.batch
 
     def _pair(self, number: int) -> tuple[np.ndarray, str]:
-        rng = Random(f"caption-{number}")
+        scene_number = (self.seed * SCENES_PER_SEED + number) % SPLITS["train"].count
+        rng = Random(f"caption-{scene_number}")
         single = self.zoom > 1 or (self.alone > 0 and rng.random() < 0.8 * (1 - number / self.alone))
-        scene = sample_scene(number, "train", things=1 if single else None)
+        scene = sample_scene(scene_number, "train", things=1 if single else None)
         if self.zoom > 1:
             scene = closeup(scene, self.zoom)
         return np.asarray(draw_scene(scene, self.pixels)), write_caption(scene, rng)

@@ -161,7 +161,13 @@ class ClipTraining:
         """Train until the budget is spent, yielding after every batch."""
         recipe = self.recipe
         dataset = CaptionedScenes(
-            self.folder, recipe.pixels, recipe.batch, self.progress.scenes, recipe.alone, recipe.zoom
+            self.folder,
+            recipe.pixels,
+            recipe.batch,
+            self.progress.scenes,
+            recipe.alone,
+            recipe.zoom,
+            recipe.seed,
         )
         batches = training_batches(dataset, recipe.workers)
         spent, began = self.progress.seconds, time.monotonic()
