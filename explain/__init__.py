@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from explain.explanation import Explanation, explain_image, explain_methods
     from explain.images import read_image
     from explain.loading import load
-    from explain.methods import METHODS, Method
+    from explain.methods import METHODS, WORD_METHODS, Method, WordMethod
     from explain.weights import ModelUnavailable
 
 __all__ = [
     "CATALOGUE",
     "METHODS",
+    "WORD_METHODS",
     "Clip",
     "Entry",
     "Explanation",
     "Method",
     "ModelUnavailable",
+    "WordMethod",
     "available",
     "explain_image",
     "explain_methods",
@@ -47,7 +49,7 @@ _HOMES = {
     "explanation": ("Explanation", "explain_image", "explain_methods"),
     "images": ("read_image",),
     "loading": ("load",),
-    "methods": ("METHODS", "Method"),
+    "methods": ("METHODS", "WORD_METHODS", "Method", "WordMethod"),
     "weights": ("ModelUnavailable",),
 }
 

@@ -17,9 +17,8 @@ class Entry:
     """One model: `architecture` and `tag` are OpenCLIP's names, `megabytes` the size of its download or
     directory.
 
-    `family` is the kind of image tower; `lacks` the names of the methods that do not work with it; `note`
-    one sentence for people who choose. Built-in models (`local`) have no architecture: they are directories
-    under assets/models.
+    `family` is the kind of image tower; `note` one sentence for people who choose. Built-in models (`local`)
+    have no architecture: they are directories under assets/models.
     """
 
     name: str
@@ -31,14 +30,23 @@ class Entry:
     architecture: str = ""
     tag: str = ""
     tokenizer_files: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
 
     @property
     def supports(self) -> tuple[str, ...]:
-        """The names of the methods that work with this model: all that are registered but those it lacks."""
+        """The names of the methods that work with this model: all but those it lacks."""
         from explain.methods import METHODS  # imports torch
 
-        return tuple(name for name in METHODS if name not in self.lacks)
+        lacks = self.lacks
+        return tuple(name for name in METHODS if name not in lacks)
+
+    @property
+    def lacks(self) -> dict[str, str]:
+        """The names of the methods that its kind of tower cannot have -> the reason."""
+        from explain.methods import METHODS  # imports torch
+        from explain.towers import FAMILIES
+
+        reasons = {name: method.lacking(FAMILIES[self.family]) for name, method in METHODS.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
 
     @property
     def directory(self) -> Path:

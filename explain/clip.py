@@ -29,6 +29,9 @@ class Clip:
     vocabulary: frozenset[str] | None = field(default=None, repr=False)
     # What `encodings.py` keeps of pictures: here, so that it goes when the model goes.
     pictures: OrderedDict = field(default_factory=OrderedDict, init=False, repr=False)
+    opened: list = field(
+        default_factory=list, init=False, repr=False
+    )  # the one picture whose layers are kept
 
     @property
     def device(self) -> torch.device:
@@ -47,6 +50,12 @@ class Clip:
     def start_tokens(self) -> int:
         """How many special tokens stand before the first word of a text."""
         return find_words(self.tokenizer, "a").words[0].start
+
+    @cached_property
+    def empty_text(self) -> Tensor:
+        """The feature (D,) of the prompt without words."""
+        with torch.no_grad():
+            return self.encode_texts(self.tokenize([""]))[0]
 
     @property
     def size(self) -> tuple[int, int]:

@@ -18,11 +18,13 @@ from torch import Tensor
 
 from explain import towers
 from explain.clip import Clip
-from explain.relevance import record_texts, text_relevance
-from explain.towers import Tokens
+from explain.textrelevance import record_texts, text_relevance
+from explain.towers import Layers, Tokens
 
 PICTURES = 32  # per model; a ViT-L-14 picture takes about 2 MB
 TEXTS = 256  # per picture
+
+_guard = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,26 @@ class ImageEncoding:
         self._lock = threading.RLock()
         self._made: dict[str, object] = {}
         self._texts: OrderedDict[str, ReadText] = OrderedDict()
+
+    @property
+    def layers(self) -> Layers:
+        """One run with every attention open, on its graph. It is large: a model keeps that of one encoding,
+        the last that was asked for it. Asked for first, it is the one forward that all else is taken from.
+        """
+        with self._lock:
+            found = self._made.get("layers")
+            if found is None:
+                with torch.enable_grad():
+                    found = towers.layers(self.clip.model.visual, self.images)
+                self._made["layers"] = found
+                self._made.setdefault("tokens", found.tokens)
+                self._made.setdefault("features", F.normalize(found.pooled.detach(), dim=-1))
+        with _guard:
+            previous, self.clip.opened[:] = list(self.clip.opened), [self]
+        for encoding in previous:
+            if encoding is not self:
+                encoding._made.pop("layers", None)
+        return found
 
     @property
     def tokens(self) -> Tokens:
@@ -88,9 +110,6 @@ class ImageEncoding:
                 with torch.no_grad():
                     self._made[name] = run(self.clip.model.visual)
             return self._made[name]
-
-
-_guard = threading.Lock()
 
 
 def encode(clip: Clip, image: Image.Image) -> ImageEncoding:

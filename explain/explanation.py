@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from explain import methods
 from explain.clip import Clip
 from explain.encodings import ImageEncoding, encode
 from explain.images import as_rgb, picture_notes, read_image
-from explain.methods import Method
+from explain.methods import Method, WordMethod, find, find_words
 from explain.prompts import Prompt, read_prompts
 
 
@@ -37,22 +36,30 @@ class Explanation:
 
 
 def explain_image(
-    clip: Clip, image: Image.Image | str | PathLike, prompts: Sequence[str], method: str = "itsm"
+    clip: Clip,
+    image: Image.Image | str | PathLike,
+    prompts: Sequence[str],
+    method: str = "itsm",
+    words: str = "relevance",
 ) -> list[Explanation]:
     """One explanation per prompt, in order; one image forward for all, none where the picture was seen
     before.
 
-    `image` is a PIL image or the path of a picture. ValueError, saying what is allowed, for anything out of
-    bounds.
+    `image` is a PIL image or the path of a picture; `method` and `words` are names from METHODS and
+    WORD_METHODS. ValueError, saying what is allowed, for anything out of bounds.
     """
-    return explain_methods(clip, image, prompts, [method])[method]
+    return explain_methods(clip, image, prompts, [method], words)[method]
 
 
 def explain_methods(
-    clip: Clip, image: Image.Image | str | PathLike, prompts: Sequence[str], names: Sequence[str]
+    clip: Clip,
+    image: Image.Image | str | PathLike,
+    prompts: Sequence[str],
+    names: Sequence[str],
+    words: str = "relevance",
 ) -> dict[str, list[Explanation]]:
     """`explain_image` with several methods: name -> explanations. The picture is read once for all."""
-    chosen = [methods.find(name) for name in dict.fromkeys(names)]
+    chosen, rating = [find(name) for name in dict.fromkeys(names)], find_words(words)
     for method in chosen:
         reason = method.supports(clip)
         if reason is not None:
@@ -60,16 +67,23 @@ def explain_methods(
     read = read_prompts(clip, prompts)
     picture = as_rgb(image) if isinstance(image, Image.Image) else read_image(image)
     encoding, said = encode(clip, picture), picture_notes(picture)
-    return {method.name: _explain(method, clip, encoding, read, said) for method in chosen}
+    if any(method.all_layers for method in chosen):
+        _ = encoding.layers  # before anything else, so that the others take their tokens from the same run
+    return {method.name: _explain(method, rating, clip, encoding, read, said) for method in chosen}
 
 
 def _explain(
-    method: Method, clip: Clip, encoding: ImageEncoding, read: list[Prompt], notes: tuple[str, ...]
+    method: Method,
+    words: WordMethod,
+    clip: Clip,
+    encoding: ImageEncoding,
+    read: list[Prompt],
+    notes: tuple[str, ...],
 ) -> list[Explanation]:
     texts = [prompt.text for prompt in read]
     features = torch.stack([text.feature for text in encoding.read(texts)])
     maps = method.image_map(encoding, features)[0].detach().float().cpu().numpy()
-    rated = (method.token_scores or methods.token_relevance)(encoding, texts)
+    rated = words.token_scores(encoding, texts)
     scores = (encoding.features[0] @ features.T).tolist()
     probabilities = _probabilities(texts, scores, clip.logit_scale)
     return [

@@ -11,19 +11,34 @@ layer4 for a ResNet as in the paper, the final norm for SigLIP. The class token 
 is left out.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from explain import towers
-from explain.clip import Clip
-from explain.towers import Tokens
+from explain.registry import method
+
+if TYPE_CHECKING:
+    from explain.clip import Clip
+    from explain.encodings import ImageEncoding
+    from explain.towers import Tokens
 
 
 def gradcam_map(clip: Clip, tokens: Tokens, text_features: Tensor) -> Tensor:
     """Maps (B, T, h, w), not negative: from the tokens that enter the last attention and texts (T, D) of
     unit norm.
     """
+    activations, grads = activations_and_gradients(clip, tokens, text_features)
+    maps = torch.einsum("tbd,bnd->btn", grads.mean(2), activations)
+    return maps.clamp(min=0).unflatten(-1, tokens.grid)
+
+
+def activations_and_gradients(clip: Clip, tokens: Tokens, text_features: Tensor) -> tuple[Tensor, Tensor]:
+    """a (B, P, D) over the P patches, and dS/da (T, B, P, D) for every text."""
     visual = clip.model.visual
     activations = towers.seen(visual, tokens).detach().requires_grad_()
     with torch.enable_grad():
@@ -32,6 +47,15 @@ def gradcam_map(clip: Clip, tokens: Tokens, text_features: Tensor) -> Tensor:
         each = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
         (grads,) = torch.autograd.grad(scores, activations, each, is_grads_batched=True)  # (T, B, N, D)
     prefix = activations.shape[1] - tokens.grid[0] * tokens.grid[1]
-    weights = grads[:, :, prefix:].mean(2)  # (T, B, D)
-    maps = torch.einsum("tbd,bnd->btn", weights, activations.detach()[:, prefix:])
-    return maps.clamp(min=0).unflatten(-1, tokens.grid)
+    return activations.detach()[:, prefix:], grads[:, :, prefix:]
+
+
+@method(
+    "gradcam",
+    "Grad-CAM",
+    "Selvaraju et al. 2017, arXiv 1610.02391",
+    "Activations before the last attention, weighted by how they would raise the score.",
+    "Which patch a feature was needed in: one weight per feature serves the whole picture.",
+)
+def gradcam(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
+    return gradcam_map(encoding.clip, encoding.tokens, text_features)

@@ -6,13 +6,21 @@ head by head). It knows nothing of the text: the map is the same for every promp
 as a comparator.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from explain import towers
 from explain.attention import AttentionRecorder
-from explain.clip import Clip
-from explain.towers import Tokens
+from explain.registry import method
+
+if TYPE_CHECKING:
+    from explain.clip import Clip
+    from explain.encodings import ImageEncoding
+    from explain.towers import Tokens
 
 
 def attention_map(clip: Clip, tokens: Tokens, texts: int) -> Tensor:
@@ -24,3 +32,14 @@ def attention_map(clip: Clip, tokens: Tokens, texts: int) -> Tensor:
         towers.pool(visual, tokens)
     row = recorder.probs[-1].mean(1)[:, 0, towers.shape(visual).prefix :]
     return row.unflatten(-1, tokens.grid).unsqueeze(1).expand(-1, texts, -1, -1)
+
+
+@method(
+    "attention",
+    "Raw attention",
+    "Caron et al. 2021, arXiv 2104.14294",
+    "Where the last layer looks, whatever the text: the same map for every prompt.",
+    "Anything about the text.",
+)
+def attention(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
+    return attention_map(encoding.clip, encoding.tokens, len(text_features))

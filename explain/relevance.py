@@ -1,4 +1,4 @@
-"""Relevance of patches and of text tokens.
+"""Relevance of patches; `textrelevance.py` has that of words.
 
 Chefer, Gur, Wolf, "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder
 Transformers", ICCV 2021 (arXiv 2103.15679), eqs. 5 and 6, as used by Paiss, Chefer, Wolf, "No Token Left
@@ -13,8 +13,10 @@ decoders); and only the pooled row of the last attention is computed, the one ro
 zero.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -23,23 +25,14 @@ from torch import Tensor
 from explain import towers
 from explain.attention import AttentionRecorder
 from explain.clip import Clip
-from explain.towers import Shape, Tokens
+from explain.registry import SEVERAL_ATTENTIONS, method
+from explain.towers import Layers, Shape, Tokens
+
+if TYPE_CHECKING:
+    from explain.encodings import ImageEncoding
 
 LAYERS = ("last", "all")
 NORMALISATIONS = ("none", "sum", "sum_max")
-
-
-@dataclass(frozen=True)
-class RecordedTexts:
-    """One run of the text tower with its attentions open: features (T, D) of unit norm, probs (T, heads, n,
-    n) per layer, `rows` (T,) the pooled rows, `length` the L of the ids. Can be explained for image after
-    image.
-    """
-
-    features: Tensor
-    probs: tuple[Tensor, ...]
-    rows: Tensor
-    length: int
 
 
 def image_relevance(
@@ -61,17 +54,28 @@ def image_relevance(
     The result is differentiable in `images` where they ask for it: through A alone, with dS/dA a constant
     (as paper A's prompt tuning does), or through both with `create_graph` (as its editing and generation do).
     """
-    _choose("layers", layers, LAYERS)
+    choose("layers", layers, LAYERS)
     visual = clip.model.visual
     if layers == "last":
         tokens = towers.trunk(visual, images)
         return last_relevance(clip, tokens, text_features, logit_scale, normalise, create_graph)
-    with torch.enable_grad(), AttentionRecorder() as recorder:
-        tokens = towers.trunk(visual, images)
-        pooled = towers.pool(visual, tokens)
-    scores = _similarity(clip, pooled, text_features, logit_scale)
-    maps = _maps(scores, recorder.probs, towers.shape(visual), create_graph)
-    return _normalised(maps, normalise).unflatten(-1, tokens.grid)
+    with torch.enable_grad():
+        opened = towers.layers(visual, images)
+    return rolled_relevance(clip, opened, text_features, logit_scale, normalise, create_graph)
+
+
+def rolled_relevance(
+    clip: Clip,
+    layers: Layers,
+    text_features: Tensor,
+    logit_scale: bool = False,
+    normalise: str = "none",
+    create_graph: bool = False,
+) -> Tensor:
+    """`image_relevance` of all layers (B, T, h, w) from a run with every attention open, whose graph is kept."""
+    scores = _similarity(clip, layers.pooled, text_features, logit_scale)
+    maps = _maps(scores, layers.probs, towers.shape(clip.model.visual), create_graph, keep=True)
+    return normalised(maps, normalise).unflatten(-1, layers.grid)
 
 
 def last_relevance(
@@ -88,51 +92,7 @@ def last_relevance(
         pooled = towers.pool(visual, tokens)
     scores = _similarity(clip, pooled, text_features, logit_scale)
     maps = _maps(scores, recorder.probs, towers.shape(visual), create_graph)
-    return _normalised(maps, normalise).unflatten(-1, tokens.grid)
-
-
-def record_texts(clip: Clip, texts: Tensor, layers: str = "all") -> RecordedTexts:
-    """Runs the text tower on ids (T, L) with its attentions open ("last": only the last one)."""
-    _choose("layers", layers, LAYERS)
-    wanted = {towers.text_layers(clip.model) - 1} if layers == "last" else None
-    with torch.enable_grad(), AttentionRecorder(wanted) as recorder:
-        features = F.normalize(towers.text_features(clip.model, texts), dim=-1)
-    return RecordedTexts(
-        features, tuple(recorder.probs), towers.pooled_rows(clip.model, texts), texts.shape[1]
-    )
-
-
-def text_relevance(
-    clip: Clip,
-    texts: RecordedTexts | Tensor,
-    image_features: Tensor,
-    layers: str = "all",
-    logit_scale: bool = True,
-    include_sot: bool = False,
-    normalise: str = "sum",
-    create_graph: bool = False,
-) -> Tensor:
-    """Relevance (T, L) of the tokens of texts (T, L) to images of features (T, D), text t to image t, or
-    (D,) to all.
-
-    S is the sum of the matched similarities: samples of a batch do not meet, so one gradient serves all T.
-    Kept are the tokens before the pooled row, without the start token unless `include_sot`; all else is 0.
-    The defaults are paper A's latent-editing convention (all layers, logits, / sum); `layers` matters only
-    where texts are ids.
-    """
-    recorded = texts if isinstance(texts, RecordedTexts) else record_texts(clip, texts, layers)
-    with torch.enable_grad():
-        score = (recorded.features * image_features).sum() * (clip.logit_scale if logit_scale else 1.0)
-    wanted = image_features.requires_grad or not recorded.probs[0].is_leaf
-    with torch.set_grad_enabled(create_graph or (wanted and torch.is_grad_enabled())):
-        grads = torch.autograd.grad(score, recorded.probs, retain_graph=True, create_graph=create_graph)
-        contributions = [contribution(a, g) for a, g in zip(recorded.probs, grads, strict=True)]
-        first = F.one_hot(recorded.rows, contributions[0].shape[-1]).to(score.dtype)
-        relevance = _row(first, contributions)
-        positions = torch.arange(relevance.shape[-1], device=relevance.device)
-        kept = (positions < recorded.rows[:, None]) & (positions >= (0 if include_sot else clip.start_tokens))
-        relevance = _normalised(relevance * kept, normalise)
-        return F.pad(relevance, (0, recorded.length - relevance.shape[-1]))
+    return normalised(maps, normalise).unflatten(-1, tokens.grid)
 
 
 def contribution(probs: Tensor, grads: Tensor) -> Tensor:
@@ -149,13 +109,16 @@ def _similarity(clip: Clip, pooled: Tensor, text_features: Tensor, logit_scale: 
         return cosines.sum(0) * (clip.logit_scale if logit_scale else 1.0)
 
 
-def _maps(scores: Tensor, probs: Sequence[Tensor], shape: Shape, create_graph: bool) -> Tensor:
+def _maps(
+    scores: Tensor, probs: Sequence[Tensor], shape: Shape, create_graph: bool, keep: bool = False
+) -> Tensor:
     """Relevance (B, T, patches) for each of the scores (T,): one batched backward pass serves them all.
 
-    A graph is kept only where something asks for it: A that was made the leaf means that nothing does.
+    A graph is kept with `keep`, or where something asks for it: A that was made the leaf means that nothing
+    does.
     """
     wanted = torch.is_grad_enabled() and not probs[0].is_leaf
-    options = {"create_graph": create_graph, "retain_graph": create_graph or wanted}
+    options = {"create_graph": create_graph, "retain_graph": keep or create_graph or wanted}
     if len(scores) == 1:
         grads = [g[None] for g in torch.autograd.grad(scores[0], probs, **options)]
     else:
@@ -166,19 +129,19 @@ def _maps(scores: Tensor, probs: Sequence[Tensor], shape: Shape, create_graph: b
         row = contributions[-1][..., 0, :]
         if shape.skips:
             row = row + F.one_hot(torch.tensor(0, device=row.device), row.shape[-1]).to(row.dtype)
-        return _row(row, contributions[:-1])[..., shape.prefix :].transpose(0, 1)
+        return rolled_row(row, contributions[:-1])[..., shape.prefix :].transpose(0, 1)
 
 
-def _row(row: Tensor, contributions: Sequence[Tensor]) -> Tensor:
+def rolled_row(row: Tensor, contributions: Sequence[Tensor]) -> Tensor:
     """A row r (..., N) of R, as r (I + C_last) ... (I + C_1): only the row that is read is multiplied out."""
     for c in reversed(contributions):
         row = row + (row.unsqueeze(-2) @ c).squeeze(-2)
     return row
 
 
-def _normalised(relevance: Tensor, normalise: str) -> Tensor:
+def normalised(relevance: Tensor, normalise: str) -> Tensor:
     """Over the last dimension; relevance that is 0 everywhere stays 0."""
-    _choose("normalise", normalise, NORMALISATIONS)
+    choose("normalise", normalise, NORMALISATIONS)
     tiny = torch.finfo(relevance.dtype).tiny
     if normalise == "none":
         return relevance
@@ -186,6 +149,30 @@ def _normalised(relevance: Tensor, normalise: str) -> Tensor:
     return relevance if normalise == "sum" else relevance / relevance.amax(-1, keepdim=True).clamp(min=tiny)
 
 
-def _choose(name: str, value: str, choices: tuple[str, ...]) -> None:
+def choose(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; allowed: {', '.join(choices)}")
+
+
+@method(
+    "relevance",
+    "Relevance",
+    "Chefer et al. 2021, arXiv 2103.15679; Paiss et al. 2022, arXiv 2204.04908",
+    "Which patches raise the score: attention times its gradient, in the last layer.",
+    "What the layers before the last had already moved from one patch to another.",
+)
+def relevance(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
+    return last_relevance(encoding.clip, encoding.tokens, text_features)
+
+
+@method(
+    "relevance_all",
+    "Relevance, all layers",
+    "Chefer et al. 2021, arXiv 2103.15679",
+    "Attention times its gradient, followed through every layer down to the patches.",
+    "Early layers mix every patch with every other, which blurs the map.",
+    all_layers=True,
+    needs=SEVERAL_ATTENTIONS,
+)
+def relevance_all(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
+    return rolled_relevance(encoding.clip, encoding.layers, text_features)

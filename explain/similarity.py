@@ -14,7 +14,21 @@ Reconstructed from the abstract and from the same authors' follow-up (CLIP Surge
 min-max is 1 - M.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from explain import towers
+from explain.registry import method
+
+if TYPE_CHECKING:
+    from explain.clip import Clip
+    from explain.encodings import ImageEncoding
+    from explain.towers import Layers
 
 
 def similarity_map(dense_tokens: Tensor, text_features: Tensor) -> Tensor:
@@ -27,3 +41,40 @@ def reversed_similarity_map(dense_tokens: Tensor, text_features: Tensor) -> Tens
     parameters.
     """
     return -similarity_map(dense_tokens, text_features)
+
+
+@torch.no_grad()
+def depth_maps(clip: Clip, layers: Layers, text_features: Tensor) -> Tensor:
+    """The similarity map after every block (L, B, T, h, w): texts (T, D), unit norm. A ResNet has one.
+
+    Tokens between two blocks are read as if no block came after (the "logit lens"); only the last map is ITSM.
+    """
+    visual = clip.model.visual
+    prefix = layers.hidden[0].shape[1] - layers.grid[0] * layers.grid[1]
+    stop = None if towers.shape(visual).skips else -1  # what enters a final pool has no block before it left
+    between = [towers.read_out(visual, x[:, prefix:]) for x in layers.hidden[1:stop]]
+    dense = [*between, towers.dense(visual, layers.tokens)]
+    tokens = [F.normalize(x, dim=-1).unflatten(1, layers.grid) for x in dense]
+    return torch.stack([similarity_map(x, text_features) for x in tokens])
+
+
+@method(
+    "itsm",
+    "Image-Text Similarity Map",
+    "Li et al. 2022, arXiv 2209.07046",
+    "How similar each patch is to the text, in the space where CLIP compares pictures with texts.",
+    "What made the score: patches never meet the text, only the pooled picture does.",
+)
+def itsm(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
+    return similarity_map(encoding.dense, text_features)
+
+
+@method(
+    "itsm_reversed",
+    "ITSM, reversed",
+    "Li et al. 2022, arXiv 2209.07046",
+    "The similarity map turned round: CLIP often scores the background higher than the thing.",
+    "Whether this picture is one of those: it turns every map round.",
+)
+def itsm_reversed(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
+    return reversed_similarity_map(encoding.dense, text_features)

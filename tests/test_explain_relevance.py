@@ -10,7 +10,8 @@ from conftest import random_images
 
 from explain import towers
 from explain.clip import Clip
-from explain.relevance import image_relevance, record_texts, text_relevance
+from explain.relevance import image_relevance
+from explain.textrelevance import record_texts, text_relevance
 
 PROMPTS = ["a red cat on the grass", "two boats, left of a green house"]
 

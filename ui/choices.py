@@ -44,11 +44,8 @@ def methods(title: str, selected: str, model: str, with_none: bool = False) -> d
     import explain
     from explain.catalogue import find
 
-    entry = find(model)
-    options = [
-        Option(m.name, m.label, None if m.name in entry.supports else f"not for {entry.family} models")
-        for m in explain.METHODS.values()
-    ]
+    lacks = find(model).lacks
+    options = [Option(m.name, m.label, lacks.get(m.name)) for m in explain.METHODS.values()]
     if with_none:
         options.insert(0, Option(NO_METHOD, "Nothing"))
     return choice_value(title, selected, {"": options})

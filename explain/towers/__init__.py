@@ -5,18 +5,44 @@ text tower.
 """
 
 from explain.towers import resnet, siglip, vit  # noqa: F401  (registers the families)
-from explain.towers.image import Shape, Tokens, cam_layer, dense, pool, refusal, seen, shape, trunk
+from explain.towers.image import (
+    FAMILIES,
+    Layers,
+    Parts,
+    Shape,
+    Tokens,
+    cam_layer,
+    dense,
+    last_block,
+    layers,
+    parts,
+    pool,
+    read_out,
+    refusal,
+    seen,
+    shape,
+    trunk,
+    value_blocks,
+)
 from explain.towers.resnet import RN_DENSE
-from explain.towers.text import pooled_rows, text_features, text_layers, text_refusal
+from explain.towers.text import embed, pooled_rows, text_features, text_layers, text_refusal
 
 __all__ = [
+    "FAMILIES",
     "RN_DENSE",
+    "Layers",
+    "Parts",
     "Shape",
     "Tokens",
     "cam_layer",
     "dense",
+    "embed",
+    "last_block",
+    "layers",
+    "parts",
     "pool",
     "pooled_rows",
+    "read_out",
     "refusal",
     "seen",
     "shape",
@@ -24,4 +50,5 @@ __all__ = [
     "text_layers",
     "text_refusal",
     "trunk",
+    "value_blocks",
 ]

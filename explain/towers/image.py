@@ -6,12 +6,15 @@ Every supported image tower is read as two steps, dispatched on its class:
     pool    the last attention and the head, for the pooled row alone
 
 so that T prompts of one image cost one trunk and T small gradients. `dense` applies the same end to every
-patch: the dense tokens are what the model's own head returns for one patch. Positional embeddings are
-interpolated at call time for sizes other than the native one, and never written back.
+patch: the dense tokens are what the model's own head returns for one patch. `layers` is one run with every
+attention open, for the methods that read them all; `parts` takes the last attention to pieces, for those
+that put another in its place. Positional embeddings are interpolated at call time for sizes other than the
+native one, and never written back.
 
 Differs from the papers: none gives ViT, ResNet and SigLIP one read-out; see each `dense` for whose it is.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -42,6 +45,50 @@ class Shape:
     layers: int
     prefix: int
     skips: bool
+
+
+# What is alike in all towers of a family; the number of layers stands for "several" or "one".
+FAMILIES = {
+    "ViT": Shape(layers=12, prefix=1, skips=True),
+    "ResNet": Shape(layers=1, prefix=1, skips=False),
+    "SigLIP": Shape(layers=13, prefix=0, skips=False),
+}
+
+
+@dataclass(frozen=True)
+class Layers:
+    """One run of an image tower with every attention open, on a graph that leads from A to the pooled row.
+
+    `hidden`: what enters each attention (B, N, D), the last of them the values of `tokens`. `probs`: A of
+    each (B, heads, L, S); of the last only the pooled row, L = 1. `pooled` (B, D), not normalised.
+    """
+
+    hidden: tuple[Tensor, ...]
+    probs: tuple[Tensor, ...]
+    pooled: Tensor
+    grid: tuple[int, int]
+
+    @property
+    def tokens(self) -> Tokens:
+        """What `trunk` returns, without the graph."""
+        return Tokens(self.hidden[-1].detach(), self.grid)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The last attention in pieces. Row 0 of `query` is the pooled one.
+
+    `query` (B, L, D), `key` and `value` (B, N, D) are projected, all heads side by side. `out` projects what
+    the attention mixed, (..., D) -> (..., D'). `finish` takes a slice of the rows and their projected
+    outputs to the joint space, through the skip connections and MLP that follow, or without them.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    heads: int
+    out: Callable[[Tensor], Tensor]
+    finish: Callable[[slice, Tensor, bool], Tensor]
 
 
 @singledispatch
@@ -88,6 +135,38 @@ def dense(visual: nn.Module, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
     """Dense tokens in the joint space (B, h * w, D), not normalised. `rn_dense` matters to ModifiedResNet
     alone.
     """
+    raise ValueError(refusal(visual))
+
+
+@singledispatch
+def layers(visual: nn.Module, images: Tensor) -> Layers:
+    """`trunk` and `pool` in one run with every attention open; gradients must be enabled."""
+    raise ValueError(refusal(visual))
+
+
+@singledispatch
+def last_block(visual: nn.Module, tokens: Tokens) -> Tensor:
+    """All tokens (B, N, D) after the block that the last attention belongs to, before the head."""
+    raise ValueError(f"{type(visual).__name__} towers have no block round their last attention")
+
+
+@singledispatch
+def value_blocks(visual: nn.Module, hidden: Sequence[Tensor]) -> Tensor:
+    """CLIP Surgery's second path through blocks that `hidden` (B, N, D) enters: values mixed by how alike they
+    are, added up without MLPs. The tokens (B, N, D) that it ends with, before the head.
+    """
+    raise ValueError(f"{type(visual).__name__} towers have no blocks with a class token")
+
+
+@singledispatch
+def read_out(visual: nn.Module, hidden: Tensor) -> Tensor:
+    """Tokens between two blocks (B, N, D) through the head, as if no block came after: (B, N, D')."""
+    raise ValueError(refusal(visual))
+
+
+@singledispatch
+def parts(visual: nn.Module, tokens: Tokens) -> Parts:
+    """The last attention, taken to pieces."""
     raise ValueError(refusal(visual))
 
 

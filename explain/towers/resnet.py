@@ -5,13 +5,19 @@ import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor, nn
 
+from explain.attention import AttentionRecorder
 from explain.towers.image import (
+    Layers,
+    Parts,
     Shape,
     Tokens,
     cam_layer,
     dense,
     grid_of,
+    layers,
+    parts,
     pool,
+    read_out,
     refusal,
     resample,
     seen,
@@ -60,11 +66,34 @@ def _(visual: ModifiedResNet, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
     """
     attnpool = visual.attnpool
     if rn_dense == "value":
-        return attnpool.c_proj(attnpool.v_proj(tokens.values))
+        return read_out(visual, tokens.values)
     if rn_dense != "attn":
         raise ValueError(f"rn_dense is '{rn_dense}'; allowed: {', '.join(RN_DENSE)}")
     x = _pool_tokens(visual, tokens.values, tokens.grid)
     return _attention_pool(attnpool, x, x)[1:].transpose(0, 1)
+
+
+@layers.register
+def _(visual: ModifiedResNet, images: Tensor) -> Layers:
+    tokens = trunk(visual, images)
+    with AttentionRecorder() as recorder:
+        pooled = pool(visual, tokens)
+    return Layers((tokens.values,), tuple(recorder.probs), pooled, tokens.grid)
+
+
+@read_out.register
+def _(visual: ModifiedResNet, hidden: Tensor) -> Tensor:
+    """The value path: a token alone, without positions."""
+    return visual.attnpool.c_proj(visual.attnpool.v_proj(hidden))
+
+
+@parts.register
+def _(visual: ModifiedResNet, tokens: Tokens) -> Parts:
+    """Row 0 is the mean token; the projection already ends in the joint space."""
+    attnpool = visual.attnpool
+    x = _pool_tokens(visual, tokens.values, tokens.grid).transpose(0, 1)
+    q, k, v = attnpool.q_proj(x), attnpool.k_proj(x), attnpool.v_proj(x)
+    return Parts(q, k, v, attnpool.num_heads, attnpool.c_proj, lambda rows, output, skips: output)
 
 
 @cam_layer.register

@@ -5,13 +5,19 @@ from timm.layers import AttentionPoolLatent
 from timm.models.vision_transformer import VisionTransformer as TimmVisionTransformer
 from torch import Tensor, nn
 
+from explain.attention import AttentionRecorder
 from explain.towers.image import (
+    Layers,
+    Parts,
     Shape,
     Tokens,
     cam_layer,
     dense,
     grid_of,
+    layers,
+    parts,
     pool,
+    read_out,
     refusal,
     resample,
     seen,
@@ -40,13 +46,22 @@ def _(visual: TimmModel) -> Shape:
 
 @trunk.register
 def _(visual: TimmModel, images: Tensor) -> Tokens:
-    vit = visual.trunk
-    grid = grid_of(images, vit.patch_embed.patch_size)
-    x = vit.patch_embed.norm(vit.patch_embed.proj(images).flatten(2).transpose(1, 2))
-    x = vit.norm_pre(x + resample(vit.pos_embed[0], grid, tuple(vit.patch_embed.grid_size), prefix=0))
-    for block in vit.blocks:
+    x, grid = _embed(visual, images)
+    for block in visual.trunk.blocks:
         x = block(x)
-    return Tokens(vit.norm(x), grid)
+    return Tokens(visual.trunk.norm(x), grid)
+
+
+@layers.register
+def _(visual: TimmModel, images: Tensor) -> Layers:
+    x, grid = _embed(visual, images)
+    hidden = [x]
+    with AttentionRecorder() as recorder:
+        for block in visual.trunk.blocks:
+            hidden.append(block(hidden[-1]))
+        hidden[-1] = visual.trunk.norm(hidden[-1])
+        pooled = pool(visual, Tokens(hidden[-1], grid))
+    return Layers(tuple(hidden), tuple(recorder.probs), pooled, grid)
 
 
 @seen.register
@@ -65,15 +80,51 @@ def _(visual: TimmModel, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
     gives it.
     """
     attn_pool = visual.trunk.attn_pool
-    x = attn_pool.proj(attn_pool.kv(tokens.values).chunk(2, dim=-1)[1])
-    if attn_pool.mlp is not None:
-        x = x + attn_pool.mlp(attn_pool.norm(x))
-    return _timm_head(visual, x)
+    return _finish(visual, attn_pool.proj(attn_pool.kv(tokens.values).chunk(2, dim=-1)[1]))
+
+
+@read_out.register
+def _(visual: TimmModel, hidden: Tensor) -> Tensor:
+    """As `dense`: through the trunk's last norm and the pool's value path."""
+    return dense(visual, Tokens(visual.trunk.norm(hidden), (0, 0)))
+
+
+@parts.register
+def _(visual: TimmModel, tokens: Tokens) -> Parts:
+    """One learned query. Where the pool normalises queries and keys, these are the normalised ones."""
+    pool_ = visual.trunk.attn_pool
+    query = pool_.q(pool_.latent.expand(len(tokens.values), -1, -1))
+    key, value = pool_.kv(tokens.values).chunk(2, dim=-1)
+    query, key = (
+        norm(x.unflatten(-1, (pool_.num_heads, -1))).flatten(-2)
+        for norm, x in ((pool_.q_norm, query), (pool_.k_norm, key))
+    )
+    return Parts(
+        query, key, value, pool_.num_heads, pool_.proj, lambda rows, output, skips: _finish(visual, output)
+    )
 
 
 @cam_layer.register
 def _(visual: TimmModel) -> nn.Module:
     return visual.trunk.norm
+
+
+def _embed(visual: TimmModel, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """The tokens (B, N, D) that enter the first block, and the grid."""
+    vit = visual.trunk
+    grid = grid_of(images, vit.patch_embed.patch_size)
+    x = vit.patch_embed.norm(vit.patch_embed.proj(images).flatten(2).transpose(1, 2))
+    return vit.norm_pre(
+        x + resample(vit.pos_embed[0], grid, tuple(vit.patch_embed.grid_size), prefix=0)
+    ), grid
+
+
+def _finish(visual: TimmModel, x: Tensor) -> Tensor:
+    """What the pool does after its attention's projection, and the head."""
+    attn_pool = visual.trunk.attn_pool
+    if attn_pool.mlp is not None:
+        x = x + attn_pool.mlp(attn_pool.norm(x))
+    return _timm_head(visual, x)
 
 
 def _timm_head(visual: TimmModel, pooled: Tensor) -> Tensor:

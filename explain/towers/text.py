@@ -36,11 +36,16 @@ def pooled_rows(model: nn.Module, texts: Tensor) -> Tensor:
     return torch.full_like(texts[:, 0], 0 if kind == "first" else texts.shape[1] - 1)
 
 
-def text_features(model: nn.Module, texts: Tensor) -> Tensor:
+def embed(model: nn.Module, texts: Tensor) -> Tensor:
+    """The embeddings of ids: (B, L) -> (B, L, D), without positions."""
+    return getattr(model, "text", model).token_embedding(texts)
+
+
+def text_features(model: nn.Module, texts: Tensor, embeddings: Tensor | None = None) -> Tensor:
     """The pooled row of each text (B, D), not normalised: texts (B, L).
 
-    Under a causal mask no row depends on a later one, so the tower runs only up to the last pooled row of
-    the batch.
+    `embeddings` (B, L, D) replace `embed(model, texts)`, so that a gradient can be taken there. Under a causal
+    mask no row depends on a later one, so the tower runs only up to the last pooled row of the batch.
     """
     tower = getattr(model, "text", model)
     rows = pooled_rows(model, texts)
@@ -49,7 +54,8 @@ def text_features(model: nn.Module, texts: Tensor) -> Tensor:
     if mask is not None:
         length = int(rows.max()) + 1
         mask = mask[:length, :length]
-    x = tower.token_embedding(texts[:, :length]) + tower.positional_embedding[:length]
+    embedded = embed(model, texts[:, :length]) if embeddings is None else embeddings[:, :length]
+    x = embedded + tower.positional_embedding[:length]
     x = tower.transformer(x, attn_mask=mask)
     x = tower.ln_final(x[torch.arange(len(x), device=x.device), rows])
     projection = tower.text_projection

@@ -1,0 +1,65 @@
+"""Leave one word out: what the score loses without a word.
+
+Li, Monroe, Jurafsky, "Understanding Neural Networks through Representation Erasure", 2016 (arXiv 1612.08220), eq. 1,
+with the cosine in the place of a log-likelihood:
+
+    score of word w = S(image, text) - S(image, text without w)
+
+The word's tokens are taken out of the ids, so that nothing else is tokenised anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from explain.registry import word_method
+
+if TYPE_CHECKING:
+    from explain.clip import Clip
+    from explain.encodings import ImageEncoding
+
+
+@torch.no_grad()
+def word_losses(clip: Clip, image_feature: Tensor, prompt: str) -> list[float]:
+    """What S loses without each of the prompt's words, in cosines; negative where the word was in the way.
+
+    `image_feature` (D,) of unit norm. One batch of the text tower.
+    """
+    words = clip.words([prompt])[0]
+    ids = clip.tokenize([prompt])
+    texts = torch.cat([ids, *(_without(ids, word.start, word.stop) for word in words)])
+    scores = clip.encode_texts(texts) @ image_feature
+    return (scores[0] - scores[1:]).tolist()
+
+
+def _without(ids: Tensor, start: int, stop: int) -> Tensor:
+    """Ids (1, L) without some positions, and as many of the last id, the padding, at the end.
+
+    A text that fills the context ends with its end token, which repeated after itself is never read.
+    """
+    tail = ids[:, -1:].expand(-1, stop - start)
+    return torch.cat([ids[:, :start], ids[:, stop:], tail], dim=1)
+
+
+@word_method(
+    "leave_one_out",
+    "Leave one word out",
+    "Li et al. 2016, arXiv 1612.08220",
+    "What the score loses when the word is taken out of the text.",
+    "Words that only work together: taking out either may change little.",
+)
+def leave_one_out(encoding: ImageEncoding, prompts: list[str]) -> list[tuple[float, ...]]:
+    """Losses (L,) per prompt, shared equally by a word's tokens; words that were in the way get 0."""
+    rows = []
+    for prompt in prompts:
+        row = [0.0] * encoding.clip.context_length
+        losses = word_losses(encoding.clip, encoding.features[0], prompt)
+        for word, loss in zip(encoding.clip.words([prompt])[0], losses, strict=True):
+            row[word.start : word.stop] = [max(loss, 0.0) / (word.stop - word.start)] * (
+                word.stop - word.start
+            )
+        rows.append(tuple(row))
+    return rows

@@ -1,0 +1,92 @@
+"""Relevance of the tokens of a text: the recursion of `relevance.py` in the text tower.
+
+Chefer, Gur, Wolf, ICCV 2021 (arXiv 2103.15679), as used by Paiss, Chefer, Wolf, "No Token Left Behind", ECCV 2022
+(arXiv 2204.04908): the row that the tower pools, over the tokens before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from explain import towers
+from explain.attention import AttentionRecorder
+from explain.registry import word_method
+from explain.relevance import LAYERS, choose, contribution, normalised, rolled_row
+
+if TYPE_CHECKING:
+    from explain.clip import Clip
+    from explain.encodings import ImageEncoding
+
+
+@dataclass(frozen=True)
+class RecordedTexts:
+    """One run of the text tower with its attentions open: features (T, D) of unit norm, probs (T, heads, n,
+    n) per layer, `rows` (T,) the pooled rows, `length` the L of the ids. Can be explained for image after
+    image.
+    """
+
+    features: Tensor
+    probs: tuple[Tensor, ...]
+    rows: Tensor
+    length: int
+
+
+def record_texts(clip: Clip, texts: Tensor, layers: str = "all") -> RecordedTexts:
+    """Runs the text tower on ids (T, L) with its attentions open ("last": only the last one)."""
+    choose("layers", layers, LAYERS)
+    wanted = {towers.text_layers(clip.model) - 1} if layers == "last" else None
+    with torch.enable_grad(), AttentionRecorder(wanted) as recorder:
+        features = F.normalize(towers.text_features(clip.model, texts), dim=-1)
+    return RecordedTexts(
+        features, tuple(recorder.probs), towers.pooled_rows(clip.model, texts), texts.shape[1]
+    )
+
+
+def text_relevance(
+    clip: Clip,
+    texts: RecordedTexts | Tensor,
+    image_features: Tensor,
+    layers: str = "all",
+    logit_scale: bool = True,
+    include_sot: bool = False,
+    normalise: str = "sum",
+    create_graph: bool = False,
+) -> Tensor:
+    """Relevance (T, L) of the tokens of texts (T, L) to images of features (T, D), text t to image t, or
+    (D,) to all.
+
+    S is the sum of the matched similarities: samples of a batch do not meet, so one gradient serves all T.
+    Kept are the tokens before the pooled row, without the start token unless `include_sot`; all else is 0.
+    The defaults are paper A's latent-editing convention (all layers, logits, / sum); `layers` matters only
+    where texts are ids.
+    """
+    recorded = texts if isinstance(texts, RecordedTexts) else record_texts(clip, texts, layers)
+    with torch.enable_grad():
+        score = (recorded.features * image_features).sum() * (clip.logit_scale if logit_scale else 1.0)
+    wanted = image_features.requires_grad or not recorded.probs[0].is_leaf
+    with torch.set_grad_enabled(create_graph or (wanted and torch.is_grad_enabled())):
+        grads = torch.autograd.grad(score, recorded.probs, retain_graph=True, create_graph=create_graph)
+        contributions = [contribution(a, g) for a, g in zip(recorded.probs, grads, strict=True)]
+        first = F.one_hot(recorded.rows, contributions[0].shape[-1]).to(score.dtype)
+        relevance = rolled_row(first, contributions)
+        positions = torch.arange(relevance.shape[-1], device=relevance.device)
+        kept = (positions < recorded.rows[:, None]) & (positions >= (0 if include_sot else clip.start_tokens))
+        relevance = normalised(relevance * kept, normalise)
+        return F.pad(relevance, (0, recorded.length - relevance.shape[-1]))
+
+
+@word_method(
+    "relevance",
+    "Relevance",
+    "Chefer et al. 2021, arXiv 2103.15679; Paiss et al. 2022, arXiv 2204.04908",
+    "How much attention from each word raises the score, followed through every layer.",
+    "Words that lower the score, which get nothing.",
+)
+def token_relevance(encoding: ImageEncoding, prompts: list[str]) -> list[tuple[float, ...]]:
+    """Relevance of every token of the prompts to the first image: all layers, not normalised."""
+    return [text.relevance for text in encoding.read(prompts)]
