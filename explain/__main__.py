@@ -1,6 +1,7 @@
-"""Explain a picture from the command line.
+"""Explain a picture from the command line, or train ECLIP.
 
 python -m explain photo.jpg "a red car" "the sky" --method itsm --model toy-vit -o out.png --json
+python -m explain train-eclip --model toy-vit --data captions.csv --out DIR
 """
 
 import argparse
@@ -13,7 +14,12 @@ from explain import CATALOGUE, METHODS, explain_image, heatmap, load, read_image
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when done, 2 after one line on stderr that says what is wrong."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["train-eclip"]:
+        from explain import train_eclip
+
+        return train_eclip.main(given[1:])
+    options = _parser().parse_args(given)
     try:
         image = read_image(options.picture)
         clip = load(options.model, options.device, progress=_say if sys.stderr.isatty() else None)

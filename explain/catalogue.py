@@ -45,13 +45,19 @@ class Entry:
         from explain.methods import METHODS  # imports torch
         from explain.towers import FAMILIES
 
-        reasons = {name: method.lacking(FAMILIES[self.family]) for name, method in METHODS.items()}
+        shape, trained = FAMILIES[self.family], self.projection.is_file()
+        reasons = {name: method.lacking(shape, trained) for name, method in METHODS.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
     @property
     def directory(self) -> Path:
         """Where a built-in model lives."""
         return MODELS / self.name
+
+    @property
+    def projection(self) -> Path:
+        """Where ECLIP's projection for it lies, if somebody trained one."""
+        return MODELS / self.name / "eclip.safetensors"
 
     @property
     def repository(self) -> str:

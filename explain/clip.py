@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from explain import towers
+from explain.eclip import Projection
 from explain.words import Word, find_words, tokenize
 
 
@@ -19,7 +20,7 @@ from explain.words import Word, find_words, tokenize
 class Clip:
     """One model, in evaluation mode, fp32, frozen. `transform` squashes a PIL image to the model's size (3,
     H, W): no crop, so that a map covers the whole picture. `vocabulary`: the words seen in training, where
-    that is known.
+    that is known. `eclip`: the projection that was trained for it beside its own (`eclip.py`).
     """
 
     name: str
@@ -27,6 +28,7 @@ class Clip:
     transform: Callable[[Image.Image], Tensor] = field(repr=False)
     tokenizer: SimpleTokenizer | HFTokenizer = field(repr=False)
     vocabulary: frozenset[str] | None = field(default=None, repr=False)
+    eclip: Projection | None = field(default=None, repr=False)
     # What `encodings.py` keeps of pictures: here, so that it goes when the model goes.
     pictures: OrderedDict = field(default_factory=OrderedDict, init=False, repr=False)
     opened: list = field(

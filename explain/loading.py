@@ -6,13 +6,14 @@ import re
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import open_clip
 import torch
 from torch import nn
 
-from explain import towers, weights
+from explain import eclip, towers, weights
 from explain.catalogue import CATALOGUE, Entry, find, offline_message
 from explain.clip import Clip
 from explain.weights import ModelUnavailable, Progress
@@ -42,6 +43,9 @@ def load(name: str | Path = "toy-vit", device: str = "auto", progress: Progress 
         clip = (
             _load_entry(entry, progress) if directory is None else _load_directory(directory.name, directory)
         )
+        projection = entry.projection if entry else directory / eclip.FILE
+        if projection.is_file():
+            clip = replace(clip, eclip=eclip.read(projection, clip))
         _keep(key, clip, budget)
         try:
             clip.model.to(target)

@@ -2,6 +2,7 @@
 this order: a new entry is shown and tested by existing.
 """
 
+from explain.eclip import eclip
 from explain.gradcam import gradcam
 from explain.gradeclip import gradeclip
 from explain.gradientinput import gradient_input
@@ -24,6 +25,7 @@ METHODS: dict[str, Method] = {
     for entry in (
         itsm,
         itsm_reversed,
+        eclip,
         relevance,
         relevance_all,
         gradcam,

@@ -43,6 +43,7 @@ SELF_ATTENTION = Need(
 SEVERAL_ATTENTIONS = Need(
     "it has a single attention, so there is nothing to roll up", lambda shape: shape.layers > 1
 )
+UNTRAINED = "nobody has trained ECLIP for it here: python -m explain train-eclip does"
 CLASS_TOKEN = Need("it is no transformer with a class token", lambda shape: shape.skips)
 
 
@@ -52,6 +53,7 @@ class Method:
 
     `all_layers`: it reads every attention, so that the picture's one forward must keep them all open.
     `own_forwards`: it runs the model on altered pictures, many times. `needs`: what not every tower has.
+    `trained`: it needs a projection trained for the model.
     """
 
     name: str
@@ -63,14 +65,17 @@ class Method:
     all_layers: bool = False
     own_forwards: bool = False
     needs: Need | None = None
+    trained: bool = False
 
     def supports(self, clip: Clip) -> str | None:
         """Why this method cannot be used with this model, or None if it can."""
         visual = clip.model.visual
-        return towers.refusal(visual) or self.lacking(towers.shape(visual))
+        return towers.refusal(visual) or self.lacking(towers.shape(visual), clip.eclip is not None)
 
-    def lacking(self, shape: Shape) -> str | None:
-        """Why this method cannot be used with towers of this shape, or None if it can."""
+    def lacking(self, shape: Shape, trained: bool) -> str | None:
+        """Why this method cannot be used with towers of this shape, or None if it can. `trained`: ECLIP was."""
+        if self.trained and not trained:
+            return UNTRAINED
         return None if self.needs is None or self.needs.met(shape) else self.needs.reason
 
 
@@ -96,11 +101,14 @@ def method(
     all_layers: bool = False,
     own_forwards: bool = False,
     needs: Need | None = None,
+    trained: bool = False,
 ) -> Callable[[ImageMap], Method]:
     """Makes the decorated function the image map of a method."""
 
     def made(image_map: ImageMap) -> Method:
-        return Method(name, label, paper, sentence, limit, image_map, all_layers, own_forwards, needs)
+        return Method(
+            name, label, paper, sentence, limit, image_map, all_layers, own_forwards, needs, trained
+        )
 
     return made
 

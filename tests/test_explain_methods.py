@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import oracles
@@ -55,6 +56,7 @@ def test_the_catalogue_names_what_is_supported(clips):
 
 def test_a_new_method_is_supported_unless_a_model_lacks_it(monkeypatch):
     monkeypatch.setitem(METHODS, "new", METHODS["itsm"])
+    monkeypatch.setattr(explain.Entry, "projection", Path(__file__))
     assert explain.CATALOGUE["toy-vit"].supports == tuple(METHODS)
     assert "new" in explain.CATALOGUE["toy-rn"].supports
     monkeypatch.setitem(METHODS, "newer", METHODS["rollout"])
@@ -82,7 +84,9 @@ print([name for name in explain.__all__ if name not in globals()], load.__module
 
 
 def test_unknown_methods_name_the_choices():
-    with pytest.raises(ValueError, match="unknown method 'cam'; allowed: itsm, itsm_reversed, relevance"):
+    with pytest.raises(
+        ValueError, match="unknown method 'cam'; allowed: itsm, itsm_reversed, eclip, relevance"
+    ):
         find("cam")
 
 

@@ -21,8 +21,8 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # images uint8 (B, H, W, 3), texts in
 
 
 class CaptionedScenes(IterableDataset[Batch]):
-    """Batches of the training split's scenes, counted on from `start`; every seed has a stretch of scenes of its own, so
-    that runs that continue one another draw new ones.
+    """Batches of the training split's scenes, counted on from `start`; every seed has a stretch of scenes of its
+    own, so that runs that continue one another draw new ones.
 
     Two curricula: the first `alone` scenes are mostly single things, fewer and fewer of them; and with `zoom` above 1
     all scenes are single things, drawn that much larger, so that small pictures show them at the size in pixels that

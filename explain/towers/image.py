@@ -165,6 +165,20 @@ def read_out(visual: nn.Module, hidden: Tensor) -> Tensor:
 
 
 @singledispatch
+def head_input(visual: nn.Module, tokens: Tokens) -> Tensor:
+    """What the last linear projection to the joint space is given (B, 1 + P, D'), the pooled row first: with
+    `head`, its patches are `dense` and its first row is `pool`.
+    """
+    raise ValueError(refusal(visual))
+
+
+@singledispatch
+def head(visual: nn.Module) -> tuple[Tensor, Tensor]:
+    """That projection's weight (D', D) and bias (D,)."""
+    raise ValueError(refusal(visual))
+
+
+@singledispatch
 def parts(visual: nn.Module, tokens: Tokens) -> Parts:
     """The last attention, taken to pieces."""
     raise ValueError(refusal(visual))

@@ -14,6 +14,8 @@ from explain.towers.image import (
     cam_layer,
     dense,
     grid_of,
+    head,
+    head_input,
     layers,
     parts,
     pool,
@@ -85,6 +87,21 @@ def _(visual: ModifiedResNet, images: Tensor) -> Layers:
 def _(visual: ModifiedResNet, hidden: Tensor) -> Tensor:
     """The value path: a token alone, without positions."""
     return visual.attnpool.c_proj(visual.attnpool.v_proj(hidden))
+
+
+@head_input.register
+def _(visual: ModifiedResNet, tokens: Tokens) -> Tensor:
+    """What the attention pool mixed for the mean token and for every patch."""
+    opened = parts(visual, tokens)
+    q, k, v = (
+        x.unflatten(-1, (opened.heads, -1)).transpose(1, 2) for x in (opened.query, opened.key, opened.value)
+    )
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(-2)
+
+
+@head.register
+def _(visual: ModifiedResNet) -> tuple[Tensor, Tensor]:
+    return visual.attnpool.c_proj.weight.T, visual.attnpool.c_proj.bias
 
 
 @parts.register

@@ -1,5 +1,6 @@
 """SigLIP: timm's VisionTransformer without a class token, an attention pool whose query is learned."""
 
+import torch
 from open_clip.timm_model import TimmModel
 from timm.layers import AttentionPoolLatent
 from timm.models.vision_transformer import VisionTransformer as TimmVisionTransformer
@@ -14,6 +15,8 @@ from explain.towers.image import (
     cam_layer,
     dense,
     grid_of,
+    head,
+    head_input,
     layers,
     parts,
     pool,
@@ -87,6 +90,18 @@ def _(visual: TimmModel, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
 def _(visual: TimmModel, hidden: Tensor) -> Tensor:
     """As `dense`: through the trunk's last norm and the pool's value path."""
     return dense(visual, Tokens(visual.trunk.norm(hidden), (0, 0)))
+
+
+@head_input.register
+def _(visual: TimmModel, tokens: Tokens) -> Tensor:
+    """SigLIP ends in an MLP: its output, to which `head` adds nothing."""
+    return torch.cat([pool(visual, tokens).unsqueeze(1), dense(visual, tokens)], dim=1)
+
+
+@head.register
+def _(visual: TimmModel) -> tuple[Tensor, Tensor]:
+    width = visual.trunk.attn_pool.proj.weight
+    return torch.eye(len(width)).to(width), width.new_zeros(len(width))
 
 
 @parts.register

@@ -16,6 +16,8 @@ from explain.towers.image import (
     cam_layer,
     dense,
     grid_of,
+    head,
+    head_input,
     last_block,
     layers,
     parts,
@@ -105,6 +107,16 @@ def _(visual: VisionTransformer, hidden: Sequence[Tensor]) -> Tensor:
 @read_out.register
 def _(visual: VisionTransformer, hidden: Tensor) -> Tensor:
     return visual.ln_post(hidden) @ visual.proj
+
+
+@head_input.register
+def _(visual: VisionTransformer, tokens: Tokens) -> Tensor:
+    return visual.ln_post(last_block(visual, tokens))
+
+
+@head.register
+def _(visual: VisionTransformer) -> tuple[Tensor, Tensor]:
+    return visual.proj, visual.proj.new_zeros(visual.proj.shape[1])
 
 
 @parts.register

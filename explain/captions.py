@@ -1,0 +1,46 @@
+"""Pictures with captions to train on: a CSV file, or a package that draws its own."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from explain.eclip_training import Captioned
+from explain.images import read_image
+
+
+def captioned(source: str, size: tuple[int, int]) -> Iterator[Captioned]:
+    """Pictures with captions from a CSV file with the columns `image` (a path, relative to the file's folder) and
+    `caption`, or from a package by its name: what its `pictures.captioned(size)` yields, endless or not.
+
+    `size` (height, width): as large as the model sees pictures. ValueError for anything else, naming the line.
+    """
+    path = Path(source)
+    if path.suffix.lower() == ".csv":
+        return _rows(path)
+    if (
+        source.isidentifier()
+        and find_spec(source) is not None
+        and find_spec(f"{source}.pictures") is not None
+    ):
+        return import_module(f"{source}.pictures").captioned(size)
+    raise ValueError(f"{source!r} is neither a .csv file nor a package that draws pictures")
+
+
+def _rows(path: Path) -> Iterator[Captioned]:
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"image", "caption"} <= set(reader.fieldnames or ()):
+            raise ValueError(f"{path.name} needs the columns image and caption; it has {reader.fieldnames}")
+        try:
+            for row in reader:
+                if not row["image"] or not (row["caption"] or "").strip():
+                    raise ValueError("no image or no caption")
+                yield Captioned(read_image(path.parent / row["image"]), row["caption"])
+        except (ValueError, OSError, csv.Error) as error:
+            raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from error

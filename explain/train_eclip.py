@@ -1,0 +1,99 @@
+"""python -m explain train-eclip: a projection of ECLIP for a model, from pictures with captions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from explain import freeattention
+from explain.captions import captioned
+from explain.clip import Clip
+from explain.eclip import FILE, POOLINGS
+from explain.eclip_training import Progress, Recipe, fill, train
+from explain.freeattention import FreeAttention
+from explain.loading import load
+
+ATTENTIONS = ("cut", "norm", "dino")
+DINO = "vit_small_patch16_224.dino"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when done, 2 after one line on stderr that says what is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        recipe = Recipe(
+            options.epochs,
+            options.batch,
+            options.lr or (3e-3 if options.fresh else 1e-4),
+            pooling=options.pooling,
+            fresh=options.fresh,
+            mask=options.mask,
+            seed=options.seed,
+        )
+        if options.pictures < 2:
+            raise ValueError(f"{options.pictures} pictures are too few to train on")
+        clip = load(options.model, options.device)
+        attention = free_attention(options.attention, clip)
+        bank = fill(clip, captioned(options.data, clip.size), attention, options.pictures, progress=_say)
+        kept = bank.free.float().mean().item()
+        print(f"free attention keeps {kept:.0%} of the patches", file=sys.stderr)
+        if bank.exact is not None:
+            print(f"against exact masks: {quality(bank.free, bank.exact)}", file=sys.stderr)
+        for progress, _ in train(clip, bank, recipe, options.out, options.resume):
+            _say(progress)
+    except (ValueError, OSError) as error:
+        print(f"explain train-eclip: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    print(f"the projection is in {options.out / FILE}")
+    return 0
+
+
+def free_attention(name: str, clip: Clip) -> FreeAttention:
+    """A source of free attention by name; "dino" is downloaded from the hub when first used."""
+    if name == "cut":
+        return freeattention.normalised_cut(clip)
+    if name == "norm":
+        return freeattention.feature_norm(clip)
+    if name != "dino":
+        raise ValueError(f"free attention is {name!r}; allowed: {', '.join(ATTENTIONS)}")
+    import timm
+
+    model = timm.create_model(DINO, pretrained=True, num_classes=0).eval().requires_grad_(False)
+    return freeattention.renormalised(freeattention.dino_attention(model.to(clip.device)), clip, model)
+
+
+def quality(masks, exact) -> str:
+    """How well masks (N, P) hit exact ones: the means of precision, recall and IoU over pictures."""
+    both = (masks & exact).sum(1).float()
+    precision, recall = (both / masks.sum(1)).mean(), (both / exact.sum(1)).mean()
+    return f"precision {precision:.2f}, recall {recall:.2f}, IoU {(both / (masks | exact).sum(1)).mean():.2f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m explain train-eclip", description="Train ECLIP's projection for a model."
+    )
+    parser.add_argument("--model", default="toy-vit", help="a model of the catalogue, or a model directory")
+    parser.add_argument("--data", required=True, help="a .csv with columns image and caption, or toyland")
+    parser.add_argument("--out", type=Path, required=True, help="the folder for eclip.safetensors")
+    parser.add_argument("--pictures", type=int, default=10_000, help="how many to read (default: 10000)")
+    parser.add_argument("--attention", default="cut", help=f"free attention: {', '.join(ATTENTIONS)}")
+    parser.add_argument("--mask", default="free", help="free attention, exact masks (to compare) or all")
+    parser.add_argument("--pooling", default="masked_max", help=f"one of {', '.join(POOLINGS)}")
+    parser.add_argument("--fresh", action="store_true", help="start from random numbers, not the model's own")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--lr", type=float, help="default: 1e-4, fresh: 3e-3")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    parser.add_argument("--resume", action="store_true", help="go on from the folder's last epoch")
+    return parser
+
+
+def _say(progress: Progress) -> None:
+    share = f"{progress.phase} {progress.done} of {progress.total}"
+    said = share if progress.phase == "reading" else f"{share}: loss {progress.loss:.3f}"
+    end = "\n" if progress.done == progress.total or progress.phase != "reading" else ""
+    print(f"\r{said}", end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,323 @@
+"""ECLIP: pooling, the projection beside the model's own, its training, and the masks that guide it."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import oracles
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from conftest import random_images, save_family
+from PIL import Image
+
+import explain
+from explain import eclip, eclip_training, freeattention, towers
+from explain.eclip import eclip_map, masked_average, masked_max, pooled
+from explain.eclip_training import Captioned, Recipe, fill, train
+from explain.encodings import ImageEncoding
+from explain.similarity import similarity_map
+
+CAPTIONS = [
+    "a red cat",
+    "a house near the water",
+    "two boats",
+    "the sky",
+    "a small yellow car",
+    "green grass",
+]
+
+
+def squares(count=6, size=(32, 32), masks=True):
+    """A square of one colour on grey, with a caption."""
+    rng = np.random.default_rng(0)
+    for index in range(count):
+        pixels = np.full((*size, 3), 128, np.uint8)
+        mask = np.zeros(size, bool)
+        top, left = rng.integers(0, size[0] // 2, 2)
+        mask[top : top + size[0] // 2, left : left + size[1] // 2] = True
+        pixels[mask] = rng.integers(0, 256, 3)
+        yield Captioned(Image.fromarray(pixels), CAPTIONS[index % 6], mask if masks else None)
+
+
+@pytest.fixture
+def bank(clip):
+    return fill(clip, squares(), freeattention.everything, 6, batch=4)
+
+
+# pooling
+
+
+def test_masked_max_is_the_paper():
+    tokens = torch.randn(3, 5, 4)
+    masks = torch.tensor([[1, 0, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]], dtype=torch.bool)
+    found = masked_max(tokens, masks)
+    for b in range(3):
+        for c in range(4):
+            assert found[b, c] == max(float(tokens[b, i, c]) for i in range(5) if masks[b, i])
+    torch.testing.assert_close(masked_max(tokens, torch.ones(3, 5, dtype=torch.bool)), tokens.amax(1))
+    order = torch.randperm(5)
+    torch.testing.assert_close(masked_max(tokens[:, order], masks[:, order]), found)
+
+
+def test_masked_average_is_the_mean_of_what_is_kept():
+    tokens = torch.randn(2, 4, 3)
+    masks = torch.tensor([[1, 1, 0, 0], [0, 1, 1, 1]], dtype=torch.bool)
+    expected = torch.stack([tokens[0, :2].mean(0), tokens[1, 1:].mean(0)])
+    torch.testing.assert_close(masked_average(tokens, masks), expected)
+
+
+@pytest.mark.parametrize("pool", [masked_max, masked_average])
+def test_hidden_tokens_get_no_gradient_and_empty_masks_are_refused(pool):
+    tokens = torch.randn(1, 4, 3, requires_grad=True)
+    masks = torch.tensor([[True, False, True, False]])
+    pool(tokens, masks).sum().backward()
+    assert tokens.grad[0, [1, 3]].abs().max() == 0
+    assert tokens.grad[0, [0, 2]].abs().sum() > 0
+    with pytest.raises(ValueError, match="keeps no patch"):
+        pool(tokens, torch.zeros_like(masks))
+
+
+def test_poolings_by_name():
+    rows, masks = torch.randn(2, 5, 3), torch.tensor([[True, False, False, False]] * 2)
+    assert torch.equal(pooled(rows, masks, "class"), rows[:, 0])
+    torch.testing.assert_close(pooled(rows, masks, "average"), rows[:, 1:].mean(1))
+    torch.testing.assert_close(pooled(rows, masks, "max"), rows[:, 1:].amax(1))
+    torch.testing.assert_close(pooled(rows, masks, "masked_max"), rows[:, 1])
+    with pytest.raises(ValueError, match="allowed: class, average, max"):
+        pooled(rows, masks, "median")
+
+
+# the projection
+
+
+def test_head_input_and_head_are_the_model(clip, images):
+    """With the model's own projection, patches are the dense tokens and the first row is the pooled one."""
+    visual = clip.model.visual
+    tokens = towers.trunk(visual, images)
+    weight, bias = towers.head(visual)
+    rows = towers.head_input(visual, tokens) @ weight + bias
+    torch.testing.assert_close(rows[:, 1:], towers.dense(visual, tokens), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(rows[:, 0], towers.pool(visual, tokens), atol=1e-5, rtol=1e-4)
+
+
+def test_the_map_is_itsm_with_another_projection(clip, images):
+    encoding = ImageEncoding(clip, images)
+    texts = clip.encode_texts(clip.tokenize(CAPTIONS[:2])).detach()
+    own = eclip.start(clip, fresh=False, generator=torch.Generator())
+    torch.testing.assert_close(
+        eclip_map(clip, encoding, own, texts), similarity_map(encoding.dense, texts), atol=1e-5, rtol=1e-4
+    )
+    other = eclip.start(clip, fresh=True, generator=torch.Generator().manual_seed(1))
+    rows = towers.head_input(clip.model.visual, encoding.tokens)[0, 1:]
+    dense = (rows @ other.weight + other.bias).unflatten(0, encoding.tokens.grid)
+    expected = oracles.similarity_map(dense, texts[1])
+    np.testing.assert_allclose(eclip_map(clip, encoding, other, texts)[0, 1], expected, atol=1e-5)
+
+
+def test_saved_read_and_found_beside_the_model(tmp_path, clips, picture):
+    """A trained projection changes no score by a bit, and brings the method."""
+    folder = save_family(tmp_path / "vit", "vit")
+    plain = explain.load(folder, device="cpu")
+    with pytest.raises(
+        ValueError, match="nobody has trained ECLIP for it here: python -m explain train-eclip"
+    ):
+        explain.explain_image(plain, picture, CAPTIONS[:2], "eclip")
+    before = explain.explain_image(plain, picture, CAPTIONS[:2])
+    made = eclip.start(plain, fresh=True, generator=torch.Generator().manual_seed(0))
+    made = dataclasses.replace(made, settings=json.dumps({"epochs": 3}))
+    eclip.save(made, folder / eclip.FILE)
+    found = eclip.read(folder / eclip.FILE, plain)
+    assert json.loads(found.settings) == {"epochs": 3}
+    torch.testing.assert_close(found.weight, made.weight, atol=1e-3, rtol=1e-3)
+    with pytest.raises(ValueError, match="is for another model"):
+        eclip.read(folder / eclip.FILE, clips["siglip"])
+    moved = folder.rename(tmp_path / "trained")
+    trained = explain.load(moved, device="cpu")
+    after = explain.explain_methods(trained, picture, CAPTIONS[:2], ["itsm", "eclip"])
+    assert [e.score for e in after["itsm"]] == [e.score for e in before] == [e.score for e in after["eclip"]]
+    assert not np.allclose(after["eclip"][0].heatmap, after["itsm"][0].heatmap)
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"\xff" * 100])
+def test_broken_files_are_refused(tmp_path, clips, content):
+    (tmp_path / eclip.FILE).write_bytes(content)
+    with pytest.raises(ValueError, match="holds no ECLIP projection"):
+        eclip.read(tmp_path / eclip.FILE, clips["vit"])
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path, clips):
+    own = eclip.start(clips["vit"], fresh=False, generator=torch.Generator())
+    eclip.save(dataclasses.replace(own, bias=own.bias + math.inf), tmp_path / eclip.FILE)
+    with pytest.raises(ValueError, match="not finite"):
+        eclip.read(tmp_path / eclip.FILE, clips["vit"])
+
+
+# training
+
+
+def test_contrastive_is_the_paper():
+    images, texts = torch.randn(4, 3), F.normalize(torch.randn(4, 3), dim=-1)
+    total = 0.0
+    for i in range(4):
+        z = [images[j] / images[j].norm() for j in range(4)]
+        rows = [10 * float(z[i] @ texts[j]) for j in range(4)]
+        columns = [10 * float(z[j] @ texts[i]) for j in range(4)]
+        for logits in (rows, columns):
+            total += math.log(sum(math.exp(v) for v in logits)) - logits[i]
+    assert float(eclip_training.contrastive(images, texts, 10.0)) == pytest.approx(total / 8, rel=1e-5)
+
+
+def test_the_bank_holds_what_the_towers_made(clip, bank):
+    pairs = list(squares())
+    images = clip.prepare([pair.image for pair in pairs])
+    tokens = towers.trunk(clip.model.visual, images)
+    rows = towers.head_input(clip.model.visual, tokens)
+    torch.testing.assert_close(bank.rows.float(), rows, atol=1e-2, rtol=1e-2)
+    assert bank.free.all()
+    assert bank.exact.any(1).all()
+    assert not bank.exact.all()
+    np.testing.assert_allclose(bank.texts.norm(dim=-1), 1, atol=1e-5)
+    assert bank.masks("all").all()
+    assert torch.equal(bank.masks("exact"), bank.exact)
+    with pytest.raises(ValueError, match="allowed: free, exact, all"):
+        bank.masks("some")
+    with pytest.raises(ValueError, match="without exact masks"):
+        fill(clip, squares(masks=False), freeattention.everything, 6).masks("exact")
+    with pytest.raises(ValueError, match="1 pictures are too few"):
+        fill(clip, squares(1), freeattention.everything, 6)
+
+
+@pytest.mark.parametrize("pooling", eclip.POOLINGS)
+def test_the_loss_falls_and_nothing_else_moves(clip, bank, pooling):
+    before = {name: x.clone() for name, x in clip.model.state_dict().items()}
+    recipe = Recipe(epochs=8, batch=6, lr=0.02, pooling=pooling, mask="exact")
+    losses = [progress.loss for progress, _ in train(clip, bank, recipe)]
+    assert len(losses) == 8
+    assert losses[-1] < losses[0]
+    assert all(torch.equal(x, before[name]) for name, x in clip.model.state_dict().items())
+    assert all(p.grad is None for p in clip.model.parameters())
+
+
+def test_resuming_is_as_if_nothing_had_happened(clip, bank, tmp_path):
+    recipe = Recipe(epochs=4, batch=3, lr=0.01, fresh=True)
+    whole = [W for _, W in train(clip, bank, recipe)][-1]
+    steps = train(clip, bank, recipe, tmp_path)
+    next(steps), next(steps)
+    steps.close()
+    rest = list(train(clip, bank, recipe, tmp_path, resume=True))
+    assert [progress.done for progress, _ in rest] == [3, 4]
+    assert torch.equal(rest[-1][1].weight, whole.weight)
+    assert json.loads(rest[-1][1].settings)["epochs_done"] == 4
+    assert list(train(clip, bank, recipe, tmp_path, resume=True)) == []
+
+
+def test_resuming_what_cannot_be_resumed(clip, bank, tmp_path):
+    recipe = Recipe(epochs=1, batch=3)
+    with pytest.raises(ValueError, match="nothing to resume"):
+        list(train(clip, bank, recipe, tmp_path, resume=True))
+    list(train(clip, bank, recipe, tmp_path))
+    good = (tmp_path / eclip.FILE).read_bytes()
+    with pytest.raises(ValueError, match="is of another recipe"):
+        list(train(clip, bank, dataclasses.replace(recipe, lr=1.0), tmp_path, resume=True))
+    state = tmp_path / eclip_training.STATE
+    state.write_bytes(state.read_bytes()[:200])
+    with pytest.raises(ValueError, match="may be half written"):
+        list(train(clip, bank, recipe, tmp_path, resume=True))
+    assert (tmp_path / eclip.FILE).read_bytes() == good
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"epochs": 0}, {"batch": 1}, {"lr": 0}, {"lr": math.nan}, {"pooling": "none"}, {"mask": "none"}],
+)
+def test_recipes_out_of_bounds(clips, changes):
+    clip = clips["vit"]
+    bank = fill(clip, squares(), freeattention.everything, 6)
+    with pytest.raises(ValueError, match=r"allowed|at least"):
+        list(train(clip, bank, dataclasses.replace(Recipe(), **changes)))
+
+
+# free attention
+
+
+def test_most_attended_holds_the_mass_and_not_a_patch_too_many():
+    attention = torch.rand(3, 4, 9).softmax(-1)
+    kept = freeattention.most_attended(attention, 0.6)
+    for row, mask in zip(attention.flatten(0, 1), kept.flatten(0, 1), strict=True):
+        assert float(row[mask].sum()) >= 0.6 - 1e-6
+        assert float(row[mask].sum() - row[mask].min()) < 0.6
+
+
+def test_masks_are_resized_by_area_and_never_empty():
+    kept = torch.zeros(2, 4, 4)
+    kept[0, :2, :2] = 1
+    strength = torch.arange(16.0).reshape(1, 4, 4).repeat(2, 1, 1)
+    masks = freeattention.on_grid(kept, strength, (2, 2))
+    assert masks.tolist() == [[[True, False], [False, False]], [[False, False], [False, True]]]
+
+
+def planted(clip, value):
+    """Images whose middle differs from the rest."""
+    images = torch.zeros(2, 3, *clip.size)
+    rows, columns = clip.size
+    images[:, :, rows // 4 : 3 * rows // 4, columns // 4 : 3 * columns // 4] = value
+    return images + 0.01 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("layer", [-1, 0])
+def test_the_normalised_cut_finds_what_differs(clips, layer):
+    clip = clips["vit"]
+    images = planted(clip, 2.0)
+    grid = towers.trunk(clip.model.visual, images).grid
+    masks = freeattention.normalised_cut(clip, layer=layer)(images, grid)
+    assert masks.shape == (2, *grid)
+    expected = np.zeros(grid, bool)
+    expected[grid[0] // 4 : 3 * grid[0] // 4, grid[1] // 4 : 3 * grid[1] // 4] = True
+    found = masks[0].numpy()
+    assert (found & expected).sum() / (found | expected).sum() > (0.99 if layer == 0 else 0.6)
+
+
+@pytest.mark.parametrize("rule", [freeattention.normalised_cut, freeattention.feature_norm])
+def test_rules_give_masks_for_every_family_and_grid(clip, images, rule):
+    for grid in ((2, 2), (3, 5)):
+        masks = rule(clip)(images, grid)
+        assert masks.shape == (2, *grid)
+        assert masks.dtype == torch.bool
+        assert masks.flatten(1).any(1).all()
+    assert torch.equal(rule(clip)(images[1:], (2, 2))[0], rule(clip)(images, (2, 2))[1])
+    same = rule(clip)(torch.zeros_like(images), (2, 2))  # a picture of nothing
+    assert same.flatten(1).any(1).all()
+
+
+def test_dino_attention_is_the_class_tokens(clips):
+    """A ViT of DINO's kind with random weights, against its own attention written out."""
+    model = (
+        timm.create_model(
+            "vit_small_patch16_224.dino",
+            pretrained=False,
+            num_classes=0,
+            img_size=64,
+            depth=2,
+            embed_dim=24,
+            num_heads=2,
+        )
+        .eval()
+        .requires_grad_(False)
+    )
+    images = random_images(clips["vit"])
+    masks = freeattention.dino_attention(model, size=64)(images, (4, 4))
+    assert masks.shape == (2, 4, 4)
+    kept = []
+    block = model.blocks[-1]
+    handle = block.attn.register_forward_pre_hook(lambda module, args: kept.append(args[0]))
+    sized = F.interpolate(images, size=(64, 64), mode="bilinear", antialias=True, align_corners=False)
+    model.forward_features(sized)
+    handle.remove()
+    qkv = block.attn.qkv(kept[0]).unflatten(-1, (3, 2, 12)).permute(2, 0, 3, 1, 4)
+    row = (qkv[0] @ qkv[1].transpose(-2, -1) * 12**-0.5).softmax(-1)[:, :, 0, 1:]
+    expected = freeattention.most_attended(row, 0.6).float().mean(1).unflatten(-1, (4, 4)) > 0.5
+    assert expected.flatten(1).any(1).all()
+    assert torch.equal(masks, expected)
