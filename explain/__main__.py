@@ -1,7 +1,8 @@
-"""Explain a picture from the command line, or train ECLIP.
+"""Explain a picture from the command line, train ECLIP, or measure every method.
 
 python -m explain photo.jpg "a red car" "the sky" --method itsm --model toy-vit -o out.png --json
 python -m explain train-eclip --model toy-vit --data captions.csv --out DIR
+python -m explain evaluate --model toy-vit --data toyland
 """
 
 import argparse
@@ -19,6 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from explain import train_eclip
 
         return train_eclip.main(given[1:])
+    if given[:1] == ["evaluate"]:
+        from explain import evaluate
+
+        return evaluate.main(given[1:])
     options = _parser().parse_args(given)
     try:
         image = read_image(options.picture)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from explain.eclip_training import Captioned
 from explain.images import read_image
@@ -28,6 +29,13 @@ def captioned(source: str, size: tuple[int, int]) -> Iterator[Captioned]:
     ):
         return import_module(f"{source}.pictures").captioned(size)
     raise ValueError(f"{source!r} is neither a .csv file nor a package that draws pictures")
+
+
+def drawn(source: str) -> ModuleType | None:
+    """The module that draws a package's pictures, by the package's name ("toyland"); None if there is none."""
+    if not source.isidentifier() or find_spec(source) is None or find_spec(f"{source}.pictures") is None:
+        return None
+    return import_module(f"{source}.pictures")
 
 
 def _rows(path: Path) -> Iterator[Captioned]:

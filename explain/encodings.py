@@ -86,6 +86,14 @@ class ImageEncoding:
 
         return self._once("dense", run)
 
+    def singles(self) -> list["ImageEncoding"]:
+        """One encoding per image, with the tokens of the forward that they share."""
+        tokens = self.tokens
+        found = [ImageEncoding(self.clip, image) for image in self.images.split(1)]
+        for encoding, values in zip(found, tokens.values.split(1), strict=True):
+            encoding._made["tokens"] = Tokens(values, tokens.grid)
+        return found
+
     def read(self, prompts: Sequence[str]) -> list[ReadText]:
         """Features and token relevances of prompts beside the first image; runs the text tower for new ones
         alone.
