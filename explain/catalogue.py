@@ -57,7 +57,7 @@ class Entry:
     @property
     def projection(self) -> Path:
         """Where ECLIP's projection for it lies, if somebody trained one."""
-        return MODELS / self.name / "eclip.safetensors"
+        return MODELS / self.name / "eclip" / "projection.safetensors"
 
     @property
     def repository(self) -> str:

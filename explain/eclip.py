@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from explain.clip import Clip
     from explain.encodings import ImageEncoding
 
-FILE = "eclip.safetensors"
+FILE = "projection.safetensors"
+FOLDER = "eclip"  # in a model's folder: beside its weights, open_clip might take one for the other
 POOLINGS = ("class", "average", "max", "masked_average", "masked_max")
 
 
@@ -98,6 +99,7 @@ def save(projection: Projection, path: Path) -> None:
     """Writes W as fp16 safetensors, its settings in the header."""
     from safetensors.torch import save_file
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     tensors = {
         name: x.detach().half().cpu().contiguous()

@@ -122,7 +122,7 @@ def train(
     masks = bank.masks(recipe.mask)
     generator = torch.Generator().manual_seed(recipe.seed)
     begun = start(clip, recipe.fresh, generator)
-    weights = [x.clone().requires_grad_() for x in (begun.weight.cpu(), begun.bias.cpu())]
+    weights = [x.cpu().clone().requires_grad_() for x in (begun.weight, begun.bias)]
     optimizer = torch.optim.AdamW(weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
     steps = recipe.epochs * (len(bank.rows) // min(recipe.batch, len(bank.rows)))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
@@ -132,7 +132,8 @@ def train(
     for epoch in range(first, recipe.epochs):
         loss = _epoch(clip, bank, masks, recipe, weights, optimizer, schedule, generator)
         settings = asdict(recipe) | {"epochs_done": epoch + 1, "pictures": len(bank.rows), "model": clip.name}
-        projection = Projection(*(x.detach().clone() for x in weights), json.dumps(settings))
+        weight, bias = (x.detach().clone() for x in weights)
+        projection = Projection(weight, bias, json.dumps(settings))
         if folder is not None:
             _save(folder, epoch + 1, recipe, projection, weights, optimizer, schedule, generator)
         yield Progress("training", epoch + 1, recipe.epochs, loss), projection

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -48,7 +49,7 @@ class ImageEncoding:
     def __init__(self, clip: Clip, images: Tensor) -> None:
         self.clip, self.images = clip, images
         self._lock = threading.RLock()
-        self._made: dict[str, object] = {}
+        self._made: dict[str, Any] = {}
         self._texts: OrderedDict[str, ReadText] = OrderedDict()
 
     @property
@@ -57,7 +58,7 @@ class ImageEncoding:
         the last that was asked for it. Asked for first, it is the one forward that all else is taken from.
         """
         with self._lock:
-            found = self._made.get("layers")
+            found: Layers | None = self._made.get("layers")
             if found is None:
                 with torch.enable_grad():
                     found = towers.layers(self.clip.model.visual, self.images)

@@ -160,7 +160,8 @@ class _Texts:
     """Features of prompts, each different one read once."""
 
     def __init__(self, clip: Clip) -> None:
-        self.clip, self.found = clip, {}
+        self.clip = clip
+        self.found: dict[str, Tensor] = {}
 
     @torch.no_grad()
     def features(self, prompts: list[str]) -> Tensor:

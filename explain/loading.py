@@ -43,7 +43,7 @@ def load(name: str | Path = "toy-vit", device: str = "auto", progress: Progress 
         clip = (
             _load_entry(entry, progress) if directory is None else _load_directory(directory.name, directory)
         )
-        projection = entry.projection if entry else directory / eclip.FILE
+        projection = entry.projection if entry else directory / eclip.FOLDER / eclip.FILE
         if projection.is_file():
             clip = replace(clip, eclip=eclip.read(projection, clip))
         _keep(key, clip, budget)

@@ -77,7 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", default="toy-vit", help="a model of the catalogue, or a model directory")
     parser.add_argument("--data", required=True, help="a .csv with columns image and caption, or toyland")
-    parser.add_argument("--out", type=Path, required=True, help="the folder for eclip.safetensors")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="where projection.safetensors goes; explain finds it in the model's folder under eclip/",
+    )
     parser.add_argument("--pictures", type=int, default=10_000, help="how many to read (default: 10000)")
     parser.add_argument("--attention", default="cut", help=f"free attention: {', '.join(ATTENTIONS)}")
     parser.add_argument("--mask", default="free", help="free attention, exact masks (to compare) or all")

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 import explain
+from explain import eclip, loading
 
 FAMILIES = ("vit", "resnet", "siglip")
 SENTENCES = [
@@ -173,7 +174,17 @@ def directories(tmp_path_factory) -> dict[str, Path]:
     (toy / "words.txt").write_text(
         "\n".join(sorted({w for s in SENTENCES for w in s.replace(",", "").split()}))
     )
+    for directory in made.values():
+        save_projection(directory)
     return made
+
+
+def save_projection(directory: Path) -> None:
+    """A random projection of ECLIP, so that every method can be had."""
+    clip = explain.load(directory, device="cpu")
+    fresh = eclip.start(clip, fresh=True, generator=torch.Generator().manual_seed(0))
+    loading._loaded.clear()  # it was loaded without one
+    eclip.save(fresh, directory / eclip.FOLDER / eclip.FILE)
 
 
 @pytest.fixture(scope="session")

@@ -175,3 +175,142 @@ def msc(values, mask):
         for j in range(values.shape[1]):
             (on if mask[i, j] else off).append((values[i, j] - low) / (high - low))
     return sum(on) / len(on) - sum(off) / len(off)
+
+
+# --- Measures of maps against masks ------------------------------------------------------------------------
+
+
+def sides(values, mask, valid):
+    """Values on the thing and off it, of valid pixels, min-max normalised among these, as float32."""
+    kept = [(i, j) for i in range(len(values)) for j in range(len(values[0])) if valid[i, j]]
+    low, high = min(values[i, j] for i, j in kept), max(values[i, j] for i, j in kept)
+    scaled = {(i, j): (values[i, j] - low) / np.float32(high - low) for i, j in kept}
+    return [scaled[p] for p in kept if mask[p]], [scaled[p] for p in kept if not mask[p]]
+
+
+def overlap(values, mask, threshold, valid):
+    """Pixels in the intersection and in the union of a mask with where a map at its size is above a threshold."""
+    on, off = sides(values, mask, valid)
+    hits = sum(1 for value in on if value > np.float32(threshold))
+    return hits, len(on) + sum(1 for value in off if value > np.float32(threshold))
+
+
+def miou(rows, threshold, pooled=False):
+    """Rows (class, values, mask, valid) -> mean over the pictures of a class, or pooled over them; mean over
+    classes.
+    """
+    scores = []
+    for name in sorted({row[0] for row in rows}):
+        counts = [overlap(values, mask, threshold, valid) for n, values, mask, valid in rows if n == name]
+        if pooled:
+            scores.append(sum(hits for hits, _ in counts) / sum(union for _, union in counts))
+        else:
+            scores.append(sum(hits / union for hits, union in counts) / len(counts))
+    return sum(scores) / len(scores)
+
+
+def pointing_hit(values, mask, valid, tolerance):
+    """Whether every highest valid pixel of a map at the mask's size is within reach of a valid pixel of it."""
+    pixels = [(i, j) for i in range(len(mask)) for j in range(len(mask[0])) if valid[i, j]]
+    top = max(values[p] for p in pixels)
+    highest = [p for p in pixels if values[p] == top]
+    if len(highest) == len(pixels):
+        return False
+    return all(any(math.dist(p, q) <= tolerance for q in pixels if mask[q]) for p in highest)
+
+
+def pooled_area(mask, grid, valid):
+    """Shares of a mask in the valid area of each patch: every pixel cut into h x w pieces that no patch cuts."""
+    rows, columns = mask.shape
+    on, whole = np.zeros(grid), np.zeros(grid)
+    for i in range(rows * grid[0]):
+        for j in range(columns * grid[1]):
+            pixel, patch = (i // grid[0], j // grid[1]), (i // rows, j // columns)
+            whole[patch] += valid[pixel]
+            on[patch] += valid[pixel] and mask[pixel]
+    return np.where(whole > 0, on / np.maximum(whole, 1), 0)
+
+
+def deletion_insertion(image, baseline, heatmap, score, steps):
+    """RISE, pixel by pixel: a picture where the patches so far are the baseline, and one where only they are not."""
+    height, width, _ = image.shape
+    rows, columns = heatmap.shape
+    patches = sorted(
+        ((i, j) for i in range(rows) for j in range(columns)), key=lambda p: (-heatmap[p], p[0], p[1])
+    )
+    curves = [], []
+    for step in range(steps + 1):
+        chosen = set(patches[: step * len(patches) // steps])
+        without, alone = image.copy(), baseline.copy()
+        for y in range(height):
+            for x in range(width):
+                if (int((y + 0.5) * rows / height), int((x + 0.5) * columns / width)) in chosen:
+                    without[y, x] = baseline[y, x]
+                    alone[y, x] = image[y, x]
+        for curve, picture in zip(curves, (without, alone), strict=True):
+            curve.append(float(score(picture[None])[0]))
+    return curves
+
+
+def spearman(a, b):
+    """Pearson's correlation of the ranks; equal values share the mean of theirs."""
+    ranks = []
+    for values in (a, b):
+        below = [sum(other < value for other in values) for value in values]
+        same = [sum(other == value for other in values) for value in values]
+        ranks.append([x + (y + 1) / 2 for x, y in zip(below, same, strict=True)])
+    means = [sum(r) / len(r) for r in ranks]
+    x, y = ([value - mean for value in r] for r, mean in zip(ranks, means, strict=True))
+    top = sum(p * q for p, q in zip(x, y, strict=True))
+    return top / math.sqrt(sum(p * p for p in x) * sum(q * q for q in y))
+
+
+def shift(vector, tokens, mask):
+    """cos(vector, mean token off the mask) - cos(vector, mean token on it)."""
+    found = []
+    for wanted in (False, True):
+        chosen = [tokens[p] for p in np.ndindex(mask.shape) if bool(mask[p]) is wanted]
+        mean = sum(chosen) / len(chosen)
+        found.append(float(vector @ mean) / math.sqrt(float(vector @ vector) * float(mean @ mean)))
+    return found[0] - found[1]
+
+
+# --- COCO's masks ------------------------------------------------------------------------------------------
+
+
+def polygon(points, size):
+    """Even-odd rule at every pixel's centre: how many edges does a ray to the left cross?"""
+    mask = np.zeros(size, dtype=bool)
+    for i in range(size[0]):
+        for j in range(size[1]):
+            y, x, crossed = i + 0.5, j + 0.5, 0
+            for (x1, y1), (x2, y2) in zip(points, points[1:] + points[:1], strict=True):
+                if (y1 <= y) != (y2 <= y) and x1 + (y - y1) / (y2 - y1) * (x2 - x1) <= x:
+                    crossed += 1
+            mask[i, j] = crossed % 2 == 1
+    return mask
+
+
+def run_lengths(mask):
+    """Lengths of runs off and on in turn, down the columns from the left; the first may be 0."""
+    counts, state = [0], False
+    for j in range(mask.shape[1]):
+        for i in range(mask.shape[0]):
+            if bool(mask[i, j]) is not state:
+                counts.append(0)
+                state = not state
+            counts[-1] += 1
+    return counts
+
+
+def packed_run_lengths(counts):
+    """COCO's string: from the fourth on the difference to the one before last, five bits to a character."""
+    text = ""
+    for position, count in enumerate(counts):
+        value = count - counts[position - 2] if position > 2 else count
+        more = True
+        while more:
+            bits, value = value & 31, value >> 5
+            more = value != (-1 if bits & 16 else 0)
+            text += chr(48 + bits + (32 if more else 0))
+    return text

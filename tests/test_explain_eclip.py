@@ -128,12 +128,12 @@ def test_saved_read_and_found_beside_the_model(tmp_path, clips, picture):
     before = explain.explain_image(plain, picture, CAPTIONS[:2])
     made = eclip.start(plain, fresh=True, generator=torch.Generator().manual_seed(0))
     made = dataclasses.replace(made, settings=json.dumps({"epochs": 3}))
-    eclip.save(made, folder / eclip.FILE)
-    found = eclip.read(folder / eclip.FILE, plain)
+    eclip.save(made, folder / eclip.FOLDER / eclip.FILE)
+    found = eclip.read(folder / eclip.FOLDER / eclip.FILE, plain)
     assert json.loads(found.settings) == {"epochs": 3}
     torch.testing.assert_close(found.weight, made.weight, atol=1e-3, rtol=1e-3)
     with pytest.raises(ValueError, match="is for another model"):
-        eclip.read(folder / eclip.FILE, clips["siglip"])
+        eclip.read(folder / eclip.FOLDER / eclip.FILE, clips["siglip"])
     moved = folder.rename(tmp_path / "trained")
     trained = explain.load(moved, device="cpu")
     after = explain.explain_methods(trained, picture, CAPTIONS[:2], ["itsm", "eclip"])
@@ -267,17 +267,17 @@ def planted(clip, value):
     return images + 0.01 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("layer", [-1, 0])
-def test_the_normalised_cut_finds_what_differs(clips, layer):
+def test_the_normalised_cut_finds_what_differs(clips):
+    """Before the first attention: what random layers make of it later is anybody's guess."""
     clip = clips["vit"]
     images = planted(clip, 2.0)
     grid = towers.trunk(clip.model.visual, images).grid
-    masks = freeattention.normalised_cut(clip, layer=layer)(images, grid)
+    masks = freeattention.normalised_cut(clip, layer=0)(images, grid)
     assert masks.shape == (2, *grid)
     expected = np.zeros(grid, bool)
     expected[grid[0] // 4 : 3 * grid[0] // 4, grid[1] // 4 : 3 * grid[1] // 4] = True
     found = masks[0].numpy()
-    assert (found & expected).sum() / (found | expected).sum() > (0.99 if layer == 0 else 0.6)
+    assert (found & expected).sum() / (found | expected).sum() > 0.99
 
 
 @pytest.mark.parametrize("rule", [freeattention.normalised_cut, freeattention.feature_norm])

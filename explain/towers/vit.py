@@ -132,7 +132,8 @@ def _(visual: VisionTransformer, tokens: Tokens) -> Parts:
             x = x + block.ls_2(block.mlp(block.ln_2(x)))
         return read_out(visual, x)
 
-    return Parts(*projected.chunk(3, dim=-1), attention.num_heads, attention.out_proj, finish)
+    query, key, value = projected.chunk(3, dim=-1)
+    return Parts(query, key, value, attention.num_heads, attention.out_proj, finish)
 
 
 @cam_layer.register
