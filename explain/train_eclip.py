@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         required=True,
-        help="where projection.safetensors goes; explain finds it in the model's folder under eclip/",
+        help="folder for projection.safetensors; a model finds it in its own folder's eclip/",
     )
     parser.add_argument("--pictures", type=int, default=10_000, help="how many to read (default: 10000)")
     parser.add_argument("--attention", default="cut", help=f"free attention: {', '.join(ATTENTIONS)}")

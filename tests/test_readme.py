@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from explain.methods import METHODS, WORD_METHODS
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     ROOT / "README.md",
@@ -28,6 +30,12 @@ def test_every_file_of_the_library_is_in_the_readme():
         for path in sorted((ROOT / package).glob("*.py")):
             if not path.name.startswith("__"):
                 assert f"`{path.name}`" in text, path
+
+
+def test_every_method_is_in_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [name for name in (*METHODS, *WORD_METHODS) if f"`{name}`" not in text]
+    assert missing == []
 
 
 @pytest.mark.parametrize("name", ["toy-vit", "toy-rn"])

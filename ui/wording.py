@@ -49,9 +49,21 @@ def megabytes(entry: explain.Entry) -> str:
 PLAIN_TITLES = {  # what a map shows, before the paper's term
     "itsm": "Where the picture resembles the words",
     "itsm_reversed": "Where the picture resembles the words least",
+    "eclip": "Where the picture resembles the words, trained to find things",
     "relevance": "What raises the score",
-    "attention": "Where the model looks, whatever the words",
+    "relevance_all": "What raises the score, through all layers",
     "gradcam": "What raises the score, the classic way",
+    "gradeclip": "What each patch gives to the score",
+    "legrad": "Which attention would raise the score",
+    "gscorecam": "What scores when the rest is dimmed",
+    "maskclip": "Where each patch alone resembles the words",
+    "sclip": "Where patches, asked among their like, resemble the words",
+    "clearclip": "Where what the last layer adds resembles the words",
+    "naclip": "Where patches, asked among neighbours, resemble the words",
+    "surgery": "Where the picture resembles the words, on a second path",
+    "attention": "Where the model looks, whatever the words",
+    "rollout": "Where all layers look, whatever the words",
+    "occlusion": "What the score loses when it is hidden",
 }
 
 
