@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import time
 from collections import Counter
 from random import Random
@@ -39,6 +40,14 @@ def test_splits_are_disjoint_ranges():
 def test_bad_scenes_are_refused(seed, split, things):
     with pytest.raises(ValueError, match=r"0 to|choose from|1 to 4"):
         toyland.sample_scene(seed, split, things)
+
+
+def test_captions_without_colours_name_none():
+    rng = Random(0)
+    colours = re.compile(rf"\b({'|'.join(w for words in COLOUR_WORDS.values() for w in words)})\b")
+    captions = [toyland.write_caption(scene, rng, colours=False) for scene in scenes("train", 1000)]
+    assert not [caption for caption in captions if colours.search(caption)]
+    assert any(" two " in f" {caption} " for caption in captions)
 
 
 def test_unseen_pairs_are_never_trained_on_and_cover_every_kind_and_colour():

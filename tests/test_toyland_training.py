@@ -89,6 +89,23 @@ def test_data_is_endless_fresh_and_the_same_for_any_number_of_workers(tokenizer_
     assert len({str(batch) for batch in here}) == 4
 
 
+def test_every_seed_has_scenes_of_its_own(tokenizer_folder):
+    clip_models.write_config("vit", tokenizer_folder)
+    batches = [next(iter(CaptionedScenes(tokenizer_folder, 32, 4, seed=seed)))[0] for seed in (0, 1, 1)]
+    assert torch.equal(batches[1], batches[2])
+    assert not torch.equal(batches[0], batches[1])
+
+
+def test_grey_pictures_have_captions_without_colours(tokenizer_folder):
+    clip_models.write_config("vit", tokenizer_folder)
+    images, _ = next(iter(CaptionedScenes(tokenizer_folder, 32, 40, grey=1)))
+    assert torch.equal(images[..., 0], images[..., 1])
+    assert torch.equal(images[..., 1], images[..., 2])
+    some = next(iter(CaptionedScenes(tokenizer_folder, 32, 200, grey=0.5)))[0]
+    share = (some[..., 0] == some[..., 2]).flatten(1).all(1).float().mean()
+    assert 0.35 < share < 0.65
+
+
 def test_augmentation_keeps_the_picture(tokenizer_folder):
     images = torch.randint(0, 256, (3, 16, 16, 3), dtype=torch.uint8)
     x = augmented(images, torch.Generator().manual_seed(0))

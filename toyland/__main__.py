@@ -54,6 +54,7 @@ def train_clip(arguments: argparse.Namespace) -> None:
         lr=arguments.lr,
         alone=arguments.alone,
         zoom=arguments.zoom,
+        grey=arguments.grey,
         muon_lr=arguments.muon_lr,
         seed=arguments.seed,
         precision=arguments.precision,
@@ -61,6 +62,8 @@ def train_clip(arguments: argparse.Namespace) -> None:
     )
     if recipe.zoom < 1:
         raise ValueError(f"zoom {recipe.zoom} is below 1")
+    if not 0 <= recipe.grey <= 1:
+        raise ValueError(f"grey {recipe.grey} is no share from 0 to 1")
     folder = arguments.output or Path("runs") / f"clip-{arguments.tower}"
     if arguments.start_from:
         copy_tokenizer(arguments.start_from, folder)
@@ -150,6 +153,7 @@ def _add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore
     command.add_argument("--lr", type=float, default=1e-3)
     command.add_argument("--alone", type=int, default=60_000, help="scenes of the single-thing curriculum")
     command.add_argument("--zoom", type=float, default=1, help="above 1: close-ups of single things")
+    command.add_argument("--grey", type=float, default=0, help="share of pictures without colours")
     command.add_argument("--muon-lr", type=float, default=0.01, help="rate for the blocks' matrices")
     command.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     command.add_argument("--workers", type=int, default=1, help="drawing processes")

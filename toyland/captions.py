@@ -66,14 +66,20 @@ def plain_caption(scene: Scene) -> str:
     return f"{_listed(phrases)} {PLACE_PHRASES[scene.place][0]}"
 
 
-def write_caption(scene: Scene, rng: Random) -> str:
-    """A caption in lower case, as somebody might write it under the picture. True of the scene, seldom complete."""
+def write_caption(scene: Scene, rng: Random, colours: bool = True) -> str:
+    """A caption in lower case, as somebody might write it under the picture. True of the scene, seldom complete.
+
+    Without `colours` none is named: for the picture in grey.
+    """
     if rng.random() < 0.04:
         return _opened(rng.choice(PLACE_NOUNS[scene.place]), rng)
     things = list(scene.things)
     rng.shuffle(things)
     kept = things if rng.random() < 0.75 else things[: rng.randint(1, len(things))]
-    body = _pair(kept, rng) if len(kept) == 2 and rng.random() < 0.5 else _listed(_groups(kept, scene, rng))
+    if len(kept) == 2 and rng.random() < 0.5:
+        body = _pair(kept, rng, colours)
+    else:
+        body = _listed(_groups(kept, scene, rng, colours))
     if rng.random() >= 0.55:
         return _opened(body, rng)
     place = rng.choice(PLACE_PHRASES[scene.place])
@@ -85,38 +91,40 @@ def write_caption(scene: Scene, rng: Random) -> str:
     return f"{_opened(body, rng)}, {rng.choice(PLACE_NOUNS[scene.place])}"
 
 
-def _groups(things: list[Thing], scene: Scene, rng: Random) -> list[str]:
+def _groups(things: list[Thing], scene: Scene, rng: Random, colours: bool) -> list[str]:
     """A phrase per group of like things: "two red cats", "a big ship"."""
-    counted = Counter((thing.kind, thing.colour) for thing in things)
-    total = Counter((thing.kind, thing.colour) for thing in scene.things)
+
+    def alike(thing: Thing) -> tuple[str, str]:
+        return thing.kind, thing.colour if colours else ""
+
+    counted, total = (Counter(map(alike, those)) for those in (things, scene.things))
     phrases = []
-    for (kind, colour), number in counted.items():
-        first = next(thing for thing in things if (thing.kind, thing.colour) == (kind, colour))
-        number = total[kind, colour] if number > 1 else 1
-        phrases.append(_phrase(first, rng, number))
+    for group, number in counted.items():
+        first = next(thing for thing in things if alike(thing) == group)
+        phrases.append(_phrase(first, rng, colours, total[group] if number > 1 else 1))
     return phrases
 
 
-def _phrase(thing: Thing, rng: Random, number: int = 1, loose: bool = True) -> str:
-    """A noun phrase with its article or number; `loose` allows the hypernym and leaving out the colour."""
-    nouns = CATEGORY_NOUNS[thing.category] if loose and rng.random() < 0.07 else NOUNS[thing.kind]
+def _phrase(thing: Thing, rng: Random, colours: bool, number: int = 1) -> str:
+    """A noun phrase with its article or number: sometimes the hypernym, sometimes without the colour."""
+    nouns = CATEGORY_NOUNS[thing.category] if rng.random() < 0.07 else NOUNS[thing.kind]
     noun = (nouns[0] if rng.random() < 0.6 else rng.choice(nouns))[number > 1]
-    colours = COLOUR_WORDS[thing.colour]
-    colour = colours[0] if rng.random() < 0.8 else rng.choice(colours)
-    coloured = not loose or rng.random() < 0.85
+    words = COLOUR_WORDS[thing.colour]
+    colour = words[0] if rng.random() < 0.8 else rng.choice(words)
+    coloured = rng.random() < 0.85 and colours
     size = rng.choice(SIZE_WORDS[thing.size]) if number == 1 and rng.random() < 0.15 else ""
     if number == 1 and coloured and rng.random() < 0.05:
         return f"{with_article(' '.join(filter(None, (size, noun))))} that is {colour}"
-    words = " ".join(filter(None, (size, colour if coloured else "", noun)))
-    return with_article(words) if number == 1 else f"{COUNT_WORDS[number]} {words}"
+    said = " ".join(filter(None, (size, colour if coloured else "", noun)))
+    return with_article(said) if number == 1 else f"{COUNT_WORDS[number]} {said}"
 
 
-def _pair(things: list[Thing], rng: Random) -> str:
+def _pair(things: list[Thing], rng: Random, colours: bool) -> str:
     """Two things and how they stand to each other."""
     a, b = things
     stands = relation(a, b)
     joint = rng.choice(RELATIONS[stands]) if stands and rng.random() < 0.75 else rng.choice(_NEAR)
-    return f"{_phrase(a, rng)} {joint} {_phrase(b, rng)}"
+    return f"{_phrase(a, rng, colours)} {joint} {_phrase(b, rng, colours)}"
 
 
 def _listed(phrases: list[str]) -> str:

@@ -26,7 +26,8 @@ class CaptionedScenes(IterableDataset[Batch]):
 
     Two curricula: the first `alone` scenes are mostly single things, fewer and fewer of them; and with `zoom` above 1
     all scenes are single things, drawn that much larger, so that small pictures show them at the size in pixels that
-    they have in full pictures.
+    they have in full pictures. A share `grey` of the pictures comes without colours, and so do their captions:
+    what no colour gives away has to be known by its shape.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class CaptionedScenes(IterableDataset[Batch]):
         start: int = 0,
         alone: int = 0,
         zoom: float = 1,
+        grey: float = 0,
         seed: int = 0,
     ) -> None:
         self.tokenizer_directory, self.pixels, self.batch = tokenizer_directory, pixels, batch
-        self.start, self.alone, self.zoom, self.seed = start, alone, zoom, seed
+        self.start, self.alone, self.zoom = start, alone, zoom
+        self.grey, self.seed = grey, seed
 
     def __iter__(self) -> Iterator[Batch]:
         from open_clip import get_tokenizer
@@ -67,7 +70,11 @@ class CaptionedScenes(IterableDataset[Batch]):
         scene = sample_scene(scene_number, "train", things=1 if single else None)
         if self.zoom > 1:
             scene = closeup(scene, self.zoom)
-        return np.asarray(draw_scene(scene, self.pixels)), write_caption(scene, rng)
+        picture = draw_scene(scene, self.pixels)
+        grey = self.grey > 0 and rng.random() < self.grey
+        if grey:
+            picture = picture.convert("L").convert("RGB")
+        return np.asarray(picture), write_caption(scene, rng, colours=not grey)
 
 
 def closeup(scene: Scene, zoom: float) -> Scene:

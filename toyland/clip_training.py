@@ -34,6 +34,7 @@ class Recipe:
     warmup: float = 0.03  # share of the budget
     alone: int = 60_000  # scenes of the single-thing curriculum
     zoom: float = 1  # above 1: close-ups of single things
+    grey: float = 0  # share of pictures without colours
     ema: float = 0.998
     seed: int = 0
     precision: str = "fp32"
@@ -167,6 +168,7 @@ class ClipTraining:
             self.progress.scenes,
             recipe.alone,
             recipe.zoom,
+            recipe.grey,
             recipe.seed,
         )
         batches = training_batches(dataset, recipe.workers)
