@@ -49,7 +49,7 @@ def _without(ids: Tensor, start: int, stop: int) -> Tensor:
     "Leave one word out",
     "Li et al. 2016, arXiv 1612.08220",
     "What the score loses when the word is taken out of the text.",
-    "Words that only work together: taking out either may change little.",
+    "Which words only work together: taking out either may change little.",
 )
 def leave_one_out(encoding: ImageEncoding, prompts: list[str]) -> list[tuple[float, ...]]:
     """Losses (L,) per prompt, shared equally by a word's tokens; words that were in the way get 0."""

@@ -56,7 +56,7 @@ def occlusion_map(
     "Occlusion",
     "Zeiler and Fergus 2013, arXiv 1311.2901",
     "What the score loses when a square of the picture is hidden: slow, but no theory is needed.",
-    "Things that show twice, and fine detail: the square is about a third of the picture wide.",
+    "Fine detail, or things that show twice: the square is about a third of the picture wide.",
     own_forwards=True,
 )
 def occlusion(encoding: ImageEncoding, text_features: Tensor) -> Tensor:

@@ -170,7 +170,7 @@ def relevance(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
     "Relevance, all layers",
     "Chefer et al. 2021, arXiv 2103.15679",
     "Attention times its gradient, followed through every layer down to the patches.",
-    "Early layers mix every patch with every other, which blurs the map.",
+    "Fine detail: early layers mix every patch with every other.",
     all_layers=True,
     needs=SEVERAL_ATTENTIONS,
 )

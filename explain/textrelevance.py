@@ -85,7 +85,7 @@ def text_relevance(
     "Relevance",
     "Chefer et al. 2021, arXiv 2103.15679; Paiss et al. 2022, arXiv 2204.04908",
     "How much attention from each word raises the score, followed through every layer.",
-    "Words that lower the score, which get nothing.",
+    "Which words lower the score: they get nothing.",
 )
 def token_relevance(encoding: ImageEncoding, prompts: list[str]) -> list[tuple[float, ...]]:
     """Relevance of every token of the prompts to the first image: all layers, not normalised."""

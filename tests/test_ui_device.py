@@ -322,6 +322,10 @@ def test_other_errors_stay_what_they_are():
 def test_the_gpu_is_lent_briefly():
     assert device._seconds("toy-vit", None, ["a"], ["itsm"]) < 10
     assert device._seconds("toy-vit", None, ["a"] * 100, ["itsm", "relevance"]) == 60
+    assert (
+        device._seconds("toy-vit", None, ["a"], ["occlusion"])
+        > device._seconds("toy-vit", None, ["a"], ["itsm"]) + 5
+    )
 
 
 def test_a_model_that_is_loaded_while_the_gpu_is_lent_has_longer():

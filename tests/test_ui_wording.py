@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from explain import CATALOGUE, METHODS
+from explain import CATALOGUE, METHODS, WORD_METHODS
 from ui import choices, wording
 
 
@@ -73,6 +73,14 @@ def test_contrasts_carry_their_sign(value, text):
 def test_every_method_has_a_plain_title():
     assert set(wording.PLAIN_TITLES) >= set(METHODS)
     assert wording.map_title("itsm", True).startswith("Reversed: where")
+
+
+@pytest.mark.parametrize("method", [*METHODS.values(), *WORD_METHODS.values()], ids=lambda m: m.name)
+def test_every_method_says_what_it_cannot_tell(method):
+    said = wording.what_it_is(method)
+    assert said.startswith(method.sentence)
+    assert re.search(r"\. It cannot tell [a-z]", said)
+    assert said.endswith(".")
 
 
 def test_sizes_are_said_as_people_say_them():

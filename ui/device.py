@@ -151,12 +151,15 @@ def _seconds(model: str, image: Image.Image, prompts: Sequence[str], methods: Se
     """How long ZeroGPU should lend the GPU: visitors have few minutes a day, so as short as is safe.
 
     Built-in models wait on the GPU; others are loaded there in each call, at some 100 MB a second from a busy disk.
+    Methods that run the model on hundreds of altered pictures take as long as ten others.
     """
     from explain.catalogue import find
+    from explain.methods import METHODS
 
     entry = find(model)
     loading = 0 if entry.local else 3 + entry.megabytes // 100
-    return min(60, 6 + len(prompts) * len(methods) + loading)
+    slow = sum(name in METHODS and METHODS[name].own_forwards for name in methods)
+    return min(60, 6 + len(prompts) * len(methods) + 10 * slow + loading)
 
 
 def _explain(

@@ -95,7 +95,7 @@ def _map(view: View, look: Look, index: int, method: str, truth: Subject | None)
     drawn: dict[str, Any] = {
         "title": wording.map_title(method, turned),
         "term": METHODS[method].label,
-        "sentence": METHODS[method].sentence,
+        "sentence": wording.what_it_is(METHODS[method]),
         "width": overlay.width,
         "height": overlay.height,
         "src": _encoded(overlay),

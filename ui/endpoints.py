@@ -51,7 +51,7 @@ def models() -> dict[str, list[dict[str, Any]]]:
 
     Returns:
         models: name, label, megabytes, built_in, methods it supports, and unavailable (a reason, or null).
-        methods: name, label, and what the map shows.
+        methods: name, label, what the map shows and what it cannot tell, and the paper.
     """
     from explain import CATALOGUE, METHODS, available
 
@@ -67,7 +67,10 @@ def models() -> dict[str, list[dict[str, Any]]]:
             }
             for entry in CATALOGUE.values()
         ],
-        "methods": [{"name": m.name, "label": m.label, "sentence": m.sentence} for m in METHODS.values()],
+        "methods": [
+            {"name": m.name, "label": m.label, "sentence": m.sentence, "limit": m.limit, "paper": m.paper}
+            for m in METHODS.values()
+        ],
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import explain
+    from explain import Method, WordMethod
 
 TITLE = "Tokenlight"
 TAGLINE = "See what CLIP looks at in a picture, and which of your words it uses."
@@ -65,6 +66,11 @@ PLAIN_TITLES = {  # what a map shows, before the paper's term
     "rollout": "Where all layers look, whatever the words",
     "occlusion": "What the score loses when it is hidden",
 }
+
+
+def what_it_is(method: Method | WordMethod) -> str:
+    """What a method is and what it cannot tell, in two sentences."""
+    return f"{method.sentence} It cannot tell {method.limit[:1].lower()}{method.limit[1:]}"
 
 
 def map_title(method: str, turned: bool) -> str:
