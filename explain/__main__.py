@@ -9,21 +9,22 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from explain import CATALOGUE, METHODS, explain_image, heatmap, load, read_image
+
+COMMANDS = {
+    "evaluate": "evaluate",
+    "train-eclip": "train_eclip",
+    "ablate-eclip": "ablate_eclip",
+}  # -> modules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when done, 2 after one line on stderr that says what is wrong."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if given[:1] == ["train-eclip"]:
-        from explain import train_eclip
-
-        return train_eclip.main(given[1:])
-    if given[:1] == ["evaluate"]:
-        from explain import evaluate
-
-        return evaluate.main(given[1:])
+    if given and given[0] in COMMANDS:
+        return import_module(f"explain.{COMMANDS[given[0]]}").main(given[1:])
     options = _parser().parse_args(given)
     try:
         image = read_image(options.picture)

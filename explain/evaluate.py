@@ -56,7 +56,7 @@ def run(
     names = list(methods) or [
         m.name for m in METHODS.values() if m.supports(clip) is None and not m.own_forwards
     ]
-    tuning, testing, pictures = _sources(data, split, pictures, clip.size)
+    tuning, testing, pictures = sources(data, split, pictures, clip.size)
     said = (lambda what: None) if progress is None else (lambda what: lambda n: progress(what, n, pictures))
     begun = time.perf_counter()
     chosen = thresholds(evaluate(clip, tuning, names, said("choosing thresholds")))
@@ -90,7 +90,7 @@ def write(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _sources(
+def sources(
     data: str, split: str, pictures: int, size: tuple[int, int]
 ) -> tuple[Iterator[Subject], Iterator[Subject], int]:
     """Pictures to choose thresholds on, pictures to report, and how many of each there are at most."""

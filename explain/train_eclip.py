@@ -36,13 +36,13 @@ def main(arguments: Sequence[str]) -> int:
             raise ValueError(f"{options.pictures} pictures are too few to train on")
         clip = load(options.model, options.device)
         attention = free_attention(options.attention, clip)
-        bank = fill(clip, captioned(options.data, clip.size), attention, options.pictures, progress=_say)
+        bank = fill(clip, captioned(options.data, clip.size), attention, options.pictures, progress=say)
         kept = bank.free.float().mean().item()
         print(f"free attention keeps {kept:.0%} of the patches", file=sys.stderr)
         if bank.exact is not None:
             print(f"against exact masks: {quality(bank.free, bank.exact)}", file=sys.stderr)
         for progress, _ in train(clip, bank, recipe, options.out, options.resume):
-            _say(progress)
+            say(progress)
     except (ValueError, OSError) as error:
         print(f"explain train-eclip: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(progress: Progress) -> None:
+def say(progress: Progress) -> None:
     share = f"{progress.phase} {progress.done} of {progress.total}"
     said = share if progress.phase == "reading" else f"{share}: loss {progress.loss:.3f}"
     end = "\n" if progress.done == progress.total or progress.phase != "reading" else ""

@@ -265,3 +265,37 @@ def test_dino_is_brought_to_its_own_normalisation(clips):
         model.pretrained_cfg["std"]
     )
     torch.testing.assert_close(seen[0][0, :, 0, 0], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_ablation_has_every_variant_once(model, capsys):
+    given = [
+        "ablate-eclip",
+        "--data",
+        "toyland",
+        "--model",
+        str(model),
+        "--pictures",
+        "12",
+        "--measured",
+        "4",
+    ]
+    assert main([*given, "--epochs", "1", "--seeds", "2", "--json", "--device", "cpu"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    cells = [(row["pooling"], row["mask"], row["start"]) for row in report["rows"]]
+    assert len(cells) == len(set(cells)) == 14
+    assert ("masked_max", "free", "fresh") in cells
+    assert ("masked_average", "exact", "own") in cells
+    fresh = [row for row in report["rows"] if row["start"] == "fresh"]
+    assert any(row["msc_spread"] > 0 for row in fresh)
+    assert all(-100 <= row["msc"] <= 100 for row in report["rows"])
+
+
+def test_the_ablation_says_what_is_wrong(model, capsys):
+    given = ["ablate-eclip", "--model", str(model)]
+    for wrong in (
+        ["--data", "toyland", "--seeds", "0"],
+        ["--data", "nowhere"],
+        ["--data", "toyland", "--attention", "x"],
+    ):
+        assert main([*given, *wrong, "--pictures", "4", "--measured", "2"]) == 2
+        assert capsys.readouterr().err.startswith("explain ablate-eclip: ")
