@@ -71,7 +71,7 @@ def text_relevance(
     wanted = image_features.requires_grad or not recorded.probs[0].is_leaf
     with torch.set_grad_enabled(create_graph or (wanted and torch.is_grad_enabled())):
         grads = torch.autograd.grad(score, recorded.probs, retain_graph=True, create_graph=create_graph)
-        contributions = [contribution(a, g) for a, g in zip(recorded.probs, grads, strict=True)]
+        contributions = contribution(torch.stack(recorded.probs), torch.stack(grads)).unbind()
         first = F.one_hot(recorded.rows, contributions[0].shape[-1]).to(score.dtype)
         relevance = rolled_row(first, contributions)
         positions = torch.arange(relevance.shape[-1], device=relevance.device)
