@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FreeAttention = Callable[[Tensor, tuple[int, int]], Tensor]
 MASS = 0.6  # DINO's usual share of the attention that is kept
 ALIKE = 0.2  # TokenCut's threshold of similarity
+NEIGHBOURS = 3  # of the four, that must be kept beside a patch
 FALLBACK = 0.1  # the share of patches that is kept where a rule keeps none
 
 
@@ -70,14 +71,17 @@ def most_attended(attention: Tensor, mass: float) -> Tensor:
     return torch.zeros_like(kept).scatter_(-1, order, kept)
 
 
-def normalised_cut(clip: Clip, alike: float = ALIKE, layer: int = -1) -> FreeAttention:
+def normalised_cut(
+    clip: Clip, alike: float = ALIKE, layer: int = -1, neighbours: int = NEIGHBOURS
+) -> FreeAttention:
     """Wang et al. 2022, "TokenCut" (arXiv 2202.11539): patches as a graph, cut in two by the second eigenvector.
 
     Features are the tokens of the frozen image tower before attention number `layer` (the default: the last). The
     side of the patch that stands out most is kept.
 
     Differs from the paper: CLIP's own tokens in the place of DINO's keys; the side must not be the one that holds
-    most of the picture's border.
+    most of the picture's border; and a patch is kept only if at least so many of its four `neighbours` are on its
+    side, because tokens at the edge of a thing know of it while their patches are mostly background.
     """
 
     @torch.no_grad()
@@ -90,8 +94,9 @@ def normalised_cut(clip: Clip, alike: float = ALIKE, layer: int = -1) -> FreeAtt
         laplacian = torch.eye(weights.shape[-1]).to(weights) - root[:, :, None] * weights * root[:, None]
         vector = torch.linalg.eigh(laplacian).eigenvectors[..., 1] * root  # (B, P)
         vector = vector * _inward(vector - vector.mean(-1, keepdim=True), own)
-        kept = vector > vector.mean(-1, keepdim=True)
-        return on_grid(kept.float().unflatten(-1, own), vector.float().unflatten(-1, own), grid)
+        kept = (vector > vector.mean(-1, keepdim=True)).float().unflatten(-1, own)
+        inner = kept * (_neighbours(kept) >= neighbours)
+        return on_grid(inner, vector.float().unflatten(-1, own), grid)
 
     return masks
 
@@ -146,6 +151,12 @@ def _inward(centred: Tensor, grid: tuple[int, int]) -> Tensor:
     border[1:-1, 1:-1] = False
     share = (centred[:, border.flatten()] > 0).float().mean(-1, keepdim=True)
     return torch.where(share > 0.5, -1.0, 1.0).to(centred)
+
+
+def _neighbours(kept: Tensor) -> Tensor:
+    """How many of the four neighbours are kept (B, H, W); beyond the picture everything is as at its border."""
+    padded = F.pad(kept.unsqueeze(1), (1, 1, 1, 1), mode="replicate").squeeze(1)
+    return padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
 
 
 def _square(patches: Tensor) -> tuple[int, int]:

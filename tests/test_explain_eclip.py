@@ -272,12 +272,22 @@ def test_the_normalised_cut_finds_what_differs(clips):
     clip = clips["vit"]
     images = planted(clip, 2.0)
     grid = towers.trunk(clip.model.visual, images).grid
-    masks = freeattention.normalised_cut(clip, layer=0)(images, grid)
+    masks = freeattention.normalised_cut(clip, layer=0, neighbours=0)(images, grid)
     assert masks.shape == (2, *grid)
     expected = np.zeros(grid, bool)
     expected[grid[0] // 4 : 3 * grid[0] // 4, grid[1] // 4 : 3 * grid[1] // 4] = True
     found = masks[0].numpy()
     assert (found & expected).sum() / (found | expected).sum() > 0.99
+
+
+def test_the_edge_of_a_cut_is_left_out():
+    kept = torch.zeros(1, 5, 5)
+    kept[0, 1:5, 1:4] = 1  # touches the lower border
+    inner = kept.bool() & (freeattention._neighbours(kept) >= 3)
+    expected = torch.zeros(5, 5, dtype=torch.bool)
+    expected[2:5, 1:4] = True
+    expected[1, 2] = True
+    assert inner[0].tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("rule", [freeattention.normalised_cut, freeattention.feature_norm])
