@@ -297,5 +297,5 @@ def test_the_ablation_says_what_is_wrong(model, capsys):
         ["--data", "nowhere"],
         ["--data", "toyland", "--attention", "x"],
     ):
-        assert main([*given, "--pictures", "4", "--measured", "2", "--data", *wrong]) == 2
+        assert main([*given, "--pictures", "4", "--measured", "2", *wrong]) == 2
         assert capsys.readouterr().err.startswith("explain ablate-eclip: ")

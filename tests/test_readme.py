@@ -50,6 +50,19 @@ def test_cards_quote_the_evaluation(name):
             assert re.search(rf"`{key}` \|.*\| {value:.3f} \|", card), key
 
 
+@pytest.mark.parametrize("name", ["toy-vit", "toy-rn"])
+def test_the_readme_quotes_the_methods(name):
+    """The table of measures is that of methods.json, and ECLIP is better than the similarity map."""
+    report = json.loads((ROOT / "assets" / "models" / name / "methods.json").read_text())
+    assert (report["model"], report["split"]) == (name, "test")
+    assert report["pictures"] >= 1000
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for row in report["rows"]:
+        quoted = " | ".join(f"{row[key]:.1f}" for key in ("msc", "miou", "pointing"))
+        assert re.search(rf"\| `?{row['method']}`? \|.*{re.escape(quoted)}", text), row["method"]
+    assert report["against_itsm"]["eclip"]["low"] > 0
+
+
 def test_front_matter_names_the_tested_gradio_and_a_short_description():
     front = (ROOT / "README.md").read_text(encoding="utf-8").split("---")[1]
     assert "sdk: gradio" in front
