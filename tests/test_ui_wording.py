@@ -72,6 +72,7 @@ def test_contrasts_carry_their_sign(value, text):
 
 def test_every_method_has_a_plain_title():
     assert set(wording.PLAIN_TITLES) >= set(METHODS)
+    assert max(map(len, wording.PLAIN_TITLES.values())) <= 45  # one line, so that maps side by side align
     assert wording.map_title("itsm", True).startswith("Reversed: where")
 
 
