@@ -11,6 +11,7 @@ that never returns an empty mask: where a rule keeps nothing, the picture's stro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,8 @@ def dino_attention(model: nn.Module, size: int = 224, mass: float = MASS) -> Fre
             model.forward_features(images)
         row = recorder.probs[0][:, :, 0, model.num_prefix_tokens :]  # (B, heads, P)
         kept = most_attended(row, mass).float().mean(1)
-        side = model.patch_embed.grid_size if size == model.patch_embed.img_size[0] else _square(kept)
-        return on_grid(kept.unflatten(-1, tuple(side)), row.mean(1).unflatten(-1, tuple(side)), grid)
+        side = math.isqrt(row.shape[-1])
+        return on_grid(kept.unflatten(-1, (side, side)), row.mean(1).unflatten(-1, (side, side)), grid)
 
     return masks
 
@@ -157,8 +158,3 @@ def _neighbours(kept: Tensor) -> Tensor:
     """How many of the four neighbours are kept (B, H, W); beyond the picture everything is as at its border."""
     padded = F.pad(kept.unsqueeze(1), (1, 1, 1, 1), mode="replicate").squeeze(1)
     return padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-
-
-def _square(patches: Tensor) -> tuple[int, int]:
-    side = round(patches.shape[-1] ** 0.5)
-    return side, side

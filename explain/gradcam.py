@@ -16,10 +16,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from explain import towers
+from explain.gradients import per_text, text_scores
 from explain.registry import method
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ def activations_and_gradients(clip: Clip, tokens: Tokens, text_features: Tensor)
     visual = clip.model.visual
     activations = towers.seen(visual, tokens).detach().requires_grad_()
     with torch.enable_grad():
-        pooled = F.normalize(towers.pool(visual, tokens, activations), dim=-1)
-        scores = (pooled @ text_features.detach().T).sum(0)  # (T,); the images of a batch do not meet
-        each = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-        (grads,) = torch.autograd.grad(scores, activations, each, is_grads_batched=True)  # (T, B, N, D)
+        scores = text_scores(towers.pool(visual, tokens, activations), text_features.detach())
+    (grads,) = per_text(scores, [activations])  # (T, B, N, D)
     prefix = activations.shape[1] - tokens.grid[0] * tokens.grid[1]
     return activations.detach()[:, prefix:], grads[:, :, prefix:]
 

@@ -21,12 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from explain import towers
+from explain.gradients import per_text, text_scores
 from explain.registry import method
 
 if TYPE_CHECKING:
     from explain.clip import Clip
     from explain.encodings import ImageEncoding
-    from explain.towers import Parts, Tokens
+    from explain.towers import Tokens
 
 
 def gradeclip_map(clip: Clip, tokens: Tokens, text_features: Tensor) -> Tensor:
@@ -35,29 +36,18 @@ def gradeclip_map(clip: Clip, tokens: Tokens, text_features: Tensor) -> Tensor:
     prefix = towers.shape(visual).prefix
     with torch.no_grad():
         parts = towers.parts(visual, tokens)
-        mixed = pooled_mixture(parts)
-        key = F.normalize(parts.out(parts.key[:, prefix:]), dim=-1)
-        near = (F.normalize(parts.out(parts.query[:, :1]), dim=-1) * key).sum(-1)  # (B, P)
+        query, key, value = parts.by_head
+        mixed = F.scaled_dot_product_attention(query[:, :, :1], key, value).transpose(1, 2).flatten(-2)
+        keys = F.normalize(parts.out(parts.key[:, prefix:]), dim=-1)
+        near = (F.normalize(parts.out(parts.query[:, :1]), dim=-1) * keys).sum(-1)  # (B, P)
         low, high = near.amin(-1, keepdim=True), near.amax(-1, keepdim=True)
         near = (near - low) / (high - low).clamp(min=torch.finfo(near.dtype).tiny)
     with torch.enable_grad():
         mixed.requires_grad_()
-        pooled = F.normalize(parts.finish(slice(0, 1), parts.out(mixed), True)[:, 0], dim=-1)
-        scores = (pooled @ text_features.detach().T).sum(0)  # (T,); the images of a batch do not meet
-        each = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-        (grads,) = torch.autograd.grad(scores, mixed, each, is_grads_batched=True)  # (T, B, 1, D)
+        pooled = parts.finish(slice(0, 1), parts.out(mixed), True)[:, 0]
+        (grads,) = per_text(text_scores(pooled, text_features.detach()), [mixed])  # (T, B, 1, D)
     maps = torch.einsum("tbd,bnd->btn", grads[:, :, 0], parts.value[:, prefix:]) * near.unsqueeze(1)
     return maps.clamp(min=0).unflatten(-1, tokens.grid)
-
-
-def pooled_mixture(parts: Parts) -> Tensor:
-    """What the last attention mixes for the pooled row (B, 1, D), all heads side by side."""
-    query, key, value = (
-        x.unflatten(-1, (parts.heads, -1)).transpose(1, 2)
-        for x in (parts.query[:, :1], parts.key, parts.value)
-    )
-    probs = (query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5).softmax(-1)
-    return (probs @ value).transpose(1, 2).flatten(-2)
 
 
 @method(

@@ -17,11 +17,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from explain import towers
 from explain.attention import AttentionRecorder
+from explain.gradients import per_text, text_scores
 from explain.registry import CLASS_TOKEN, method
 
 if TYPE_CHECKING:
@@ -43,10 +43,8 @@ def legrad_map(clip: Clip, layers: Layers, text_features: Tensor, last: int = LA
     total = torch.zeros(())
     for tokens, attention in list(zip(after, probs, strict=True))[-last:]:
         with torch.enable_grad():
-            read = F.normalize(towers.read_out(visual, tokens.mean(1)), dim=-1)
-            scores = (read @ text_features.detach().T).sum(0)  # (T,); the images of a batch do not meet
-        each = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-        (grads,) = torch.autograd.grad(scores, attention, each, is_grads_batched=True, retain_graph=True)
+            scores = text_scores(towers.read_out(visual, tokens.mean(1)), text_features.detach())
+        (grads,) = per_text(scores, [attention], retain_graph=True)
         total = total.to(grads) + grads.clamp(min=0).mean((2, 3))  # (T, B, heads, rows, N) -> (T, B, N)
     prefix = towers.shape(visual).prefix
     return total[..., prefix:].transpose(0, 1).unflatten(-1, layers.grid)

@@ -25,6 +25,7 @@ from torch import Tensor
 from explain import towers
 from explain.attention import AttentionRecorder
 from explain.clip import Clip
+from explain.gradients import per_text, text_scores
 from explain.registry import SEVERAL_ATTENTIONS, method
 from explain.towers import Layers, Shape, Tokens
 
@@ -103,10 +104,9 @@ def contribution(probs: Tensor, grads: Tensor) -> Tensor:
 
 
 def _similarity(clip: Clip, pooled: Tensor, text_features: Tensor, logit_scale: bool) -> Tensor:
-    """S (T,), summed over the images of the batch, which do not meet: pooled (B, D), text_features (T, D)."""
+    """S (T,) of pooled (B, D) and text_features (T, D), as cosines or as the model's logits."""
     with torch.enable_grad():
-        cosines = F.normalize(pooled, dim=-1) @ text_features.T
-        return cosines.sum(0) * (clip.logit_scale if logit_scale else 1.0)
+        return text_scores(pooled, text_features) * (clip.logit_scale if logit_scale else 1.0)
 
 
 def _maps(
@@ -118,12 +118,7 @@ def _maps(
     does.
     """
     wanted = torch.is_grad_enabled() and not probs[0].is_leaf
-    options = {"create_graph": create_graph, "retain_graph": keep or create_graph or wanted}
-    if len(scores) == 1:
-        grads = [g[None] for g in torch.autograd.grad(scores[0], probs, **options)]
-    else:
-        each = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
-        grads = torch.autograd.grad(scores, probs, each, is_grads_batched=True, **options)
+    grads = per_text(scores, probs, create_graph, retain_graph=keep or wanted)
     with torch.set_grad_enabled(wanted or create_graph):
         contributions = [contribution(a, g) for a, g in zip(probs, grads, strict=True)]  # (T, B, L, S)
         row = contributions[-1][..., 0, :]

@@ -44,9 +44,7 @@ def dense_with(clip: Clip, tokens: Tokens, attention: Attention, skips: bool) ->
     visual = clip.model.visual
     parts = towers.parts(visual, tokens)
     rows = slice(towers.shape(visual).prefix, None)
-    q, k, v = (
-        x.unflatten(-1, (parts.heads, -1)).transpose(1, 2) for x in (parts.query, parts.key, parts.value)
-    )
+    q, k, v = parts.by_head
     mixed = (attention(q, k, v, tokens.grid) @ v).transpose(1, 2).flatten(-2)
     dense = parts.finish(rows, parts.out(mixed[:, rows]), skips)
     return F.normalize(dense, dim=-1).unflatten(1, tokens.grid)

@@ -13,7 +13,8 @@ import torch
 from toyland import clip_models, evaluation
 from toyland.__main__ import main, seconds
 from toyland.clip_data import CaptionedScenes, augmented, training_batches
-from toyland.clip_training import ClipTraining, Recipe, contrastive_loss, learning_rate, load_what_fits
+from toyland.clip_models import load_what_fits
+from toyland.clip_training import ClipTraining, Recipe, contrastive_loss, learning_rate
 from toyland.scene import sample_scene
 from toyland.tokenizer import CONTEXT_LENGTH, sample_captions, train_tokenizer
 

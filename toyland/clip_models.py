@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from open_clip.model import CLIP
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from toyland.tokenizer import CONTEXT_LENGTH, sample_captions, train_tokenizer
 
@@ -78,3 +80,27 @@ def save_weights(state: dict[str, torch.Tensor], directory: Path) -> None:
     partial = directory / "open_clip_model.safetensors.partial"
     save_file(half, partial)
     partial.replace(directory / "open_clip_model.safetensors")
+
+
+def load_what_fits(model: torch.nn.Module, directory: Path) -> list[str]:
+    """Load an open_clip checkpoint's weights where name and shape agree, and return the names of the rest.
+
+    The image tower's position embedding is interpolated (bicubic) where the grid differs: a model can be pre-trained on
+    small pictures and finished on large ones.
+    """
+    own = model.state_dict()
+    state = {k: v.float() for k, v in load_file(directory / "open_clip_model.safetensors").items()}
+    for name in ("visual.positional_embedding", "visual.attnpool.positional_embedding"):
+        if name in own and name in state and own[name].shape != state[name].shape:
+            state[name] = _resized_positions(state[name], own[name].shape[0])
+    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict(fitting, strict=False)
+    return sorted(set(own) - set(fitting))
+
+
+def _resized_positions(embedding: torch.Tensor, rows: int) -> torch.Tensor:
+    """Positions (1 + g*g, D) for a grid of rows - 1 cells; the first row, that of no patch, is kept."""
+    old, new = math.isqrt(len(embedding) - 1), math.isqrt(rows - 1)
+    grid = embedding[1:].T.reshape(1, -1, old, old)
+    grid = F.interpolate(grid, size=(new, new), mode="bicubic", align_corners=False)
+    return torch.cat([embedding[:1], grid.flatten(2)[0].T])

@@ -90,6 +90,14 @@ class Parts:
     out: Callable[[Tensor], Tensor]
     finish: Callable[[slice, Tensor, bool], Tensor]
 
+    @property
+    def by_head(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value with a dimension of heads: (B, heads, L or N, d)."""
+        query, key, value = (
+            x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (self.query, self.key, self.value)
+        )
+        return query, key, value
+
 
 @singledispatch
 def refusal(visual: nn.Module) -> str | None:

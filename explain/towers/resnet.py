@@ -92,11 +92,7 @@ def _(visual: ModifiedResNet, hidden: Tensor) -> Tensor:
 @head_input.register
 def _(visual: ModifiedResNet, tokens: Tokens) -> Tensor:
     """What the attention pool mixed for the mean token and for every patch."""
-    opened = parts(visual, tokens)
-    q, k, v = (
-        x.unflatten(-1, (opened.heads, -1)).transpose(1, 2) for x in (opened.query, opened.key, opened.value)
-    )
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(-2)
+    return F.scaled_dot_product_attention(*parts(visual, tokens).by_head).transpose(1, 2).flatten(-2)
 
 
 @head.register

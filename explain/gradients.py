@@ -1,0 +1,26 @@
+"""Scores of texts, and their gradients: one batched backward pass for all texts."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def text_scores(pooled: Tensor, text_features: Tensor) -> Tensor:
+    """S (T,): cosines of pooled images (B, D), of any length, with texts (T, D) of unit norm, summed over the images,
+    which do not meet: the gradient at an image is that of its own cosine.
+    """
+    with torch.enable_grad():
+        return (F.normalize(pooled, dim=-1) @ text_features.T).sum(0)
+
+
+def per_text(
+    scores: Tensor, inputs: Sequence[Tensor], create_graph: bool = False, retain_graph: bool = False
+) -> list[Tensor]:
+    """dS_t/dx (T, ...) for each of the scores (T,) and each of the inputs x (...)."""
+    options = {"create_graph": create_graph, "retain_graph": create_graph or retain_graph}
+    if len(scores) == 1:
+        return [g[None] for g in torch.autograd.grad(scores[0], inputs, **options)]
+    each = torch.eye(len(scores), dtype=scores.dtype, device=scores.device)
+    return list(torch.autograd.grad(scores, inputs, each, is_grads_batched=True, **options))
