@@ -9,7 +9,8 @@ Li, Wang, Duan, Xu, Li, "Exploring Visual Interpretability for Contrastive Langu
     L = 1/2 CE(s Z T^T, diagonal) + 1/2 CE(s T Z^T, diagonal),   s the model's own temperature
 
 and the map is ITSM with W in the place of the model's projection: no mask, no pooling. The model's own projection
-stays for recognition, so its scores do not change by a bit.
+stays for recognition, so its scores do not change by a bit. On a ModifiedResNet x_i are the values of the attention
+pool, before it mixes them, so that W with the model's own numbers gives MaskCLIP's map there.
 
 Not known, and ours: W starts from the model's own or fresh; the texts' side and s are frozen; the maximum is taken
 before the norm. `eclip_training.py` has the training, `freeattention.py` the masks.

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from toyland.scene import SPLITS, sample_scene
+from toyland.scene import SPLITS, USUAL_SHARE, sample_scene
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,6 +55,7 @@ def train_clip(arguments: argparse.Namespace) -> None:
         alone=arguments.alone,
         zoom=arguments.zoom,
         grey=arguments.grey,
+        usual_share=arguments.usual_share,
         muon_lr=arguments.muon_lr,
         seed=arguments.seed,
         precision=arguments.precision,
@@ -64,6 +65,8 @@ def train_clip(arguments: argparse.Namespace) -> None:
         raise ValueError(f"zoom {recipe.zoom} is below 1")
     if not 0 <= recipe.grey <= 1:
         raise ValueError(f"grey {recipe.grey} is no share from 0 to 1")
+    if not 0 <= recipe.usual_share <= 1:
+        raise ValueError(f"usual-share {recipe.usual_share} is no share from 0 to 1")
     folder = arguments.output or Path("runs") / f"clip-{arguments.tower}"
     if arguments.start_from:
         copy_tokenizer(arguments.start_from, folder)
@@ -154,6 +157,9 @@ def _add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore
     command.add_argument("--alone", type=int, default=60_000, help="scenes of the single-thing curriculum")
     command.add_argument("--zoom", type=float, default=1, help="above 1: close-ups of single things")
     command.add_argument("--grey", type=float, default=0, help="share of pictures without colours")
+    command.add_argument(
+        "--usual-share", type=float, default=USUAL_SHARE, help="how often a thing is where it belongs"
+    )
     command.add_argument("--muon-lr", type=float, default=0.01, help="rate for the blocks' matrices")
     command.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     command.add_argument("--workers", type=int, default=1, help="drawing processes")

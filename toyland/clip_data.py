@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from toyland.captions import write_caption
 from toyland.drawing import draw_scene
-from toyland.scene import SPLITS, Scene, Thing, sample_scene
+from toyland.scene import SPLITS, USUAL_SHARE, Scene, Thing, sample_scene
 
 SCENES_PER_SEED = 10_000_000
 
@@ -27,7 +27,7 @@ class CaptionedScenes(IterableDataset[Batch]):
     Two curricula: the first `alone` scenes are mostly single things, fewer and fewer of them; and with `zoom` above 1
     all scenes are single things, drawn that much larger, so that small pictures show them at the size in pixels that
     they have in full pictures. A share `grey` of the pictures comes without colours, and so do their captions:
-    what no colour gives away has to be known by its shape.
+    what no colour gives away has to be known by its shape. `usual_share`: how often a thing is where it belongs.
     """
 
     def __init__(
@@ -40,10 +40,11 @@ class CaptionedScenes(IterableDataset[Batch]):
         zoom: float = 1,
         grey: float = 0,
         seed: int = 0,
+        usual_share: float = USUAL_SHARE,
     ) -> None:
         self.tokenizer_directory, self.pixels, self.batch = tokenizer_directory, pixels, batch
         self.start, self.alone, self.zoom = start, alone, zoom
-        self.grey, self.seed = grey, seed
+        self.grey, self.seed, self.usual_share = grey, seed, usual_share
 
     def __iter__(self) -> Iterator[Batch]:
         from open_clip import get_tokenizer
@@ -67,7 +68,7 @@ class CaptionedScenes(IterableDataset[Batch]):
         scene_number = (self.seed * SCENES_PER_SEED + number) % SPLITS["train"].count
         rng = Random(f"caption-{scene_number}")
         single = self.zoom > 1 or (self.alone > 0 and rng.random() < 0.8 * (1 - number / self.alone))
-        scene = sample_scene(scene_number, "train", things=1 if single else None)
+        scene = sample_scene(scene_number, "train", 1 if single else None, self.usual_share)
         if self.zoom > 1:
             scene = closeup(scene, self.zoom)
         picture = draw_scene(scene, self.pixels)

@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from explain.towers import text_features
 from toyland.clip_data import CaptionedScenes, augmented, training_batches
 from toyland.clip_models import load_what_fits, new_model, prepare_tokenizer, save_weights, write_config
+from toyland.scene import USUAL_SHARE
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Recipe:
     alone: int = 60_000  # scenes of the single-thing curriculum
     zoom: float = 1  # above 1: close-ups of single things
     grey: float = 0  # share of pictures without colours
+    usual_share: float = USUAL_SHARE  # how often a thing is where it belongs
     ema: float = 0.998
     seed: int = 0
     precision: str = "fp32"
@@ -170,6 +172,7 @@ class ClipTraining:
             recipe.zoom,
             recipe.grey,
             recipe.seed,
+            recipe.usual_share,
         )
         batches = training_batches(dataset, recipe.workers)
         spent, began = self.progress.seconds, time.monotonic()

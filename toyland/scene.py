@@ -136,11 +136,14 @@ class Scene:
         return scene
 
 
-def sample_scene(seed: int, split: str = "balanced", things: int | None = None) -> Scene:
+def sample_scene(
+    seed: int, split: str = "balanced", things: int | None = None, usual_share: float = USUAL_SHARE
+) -> Scene:
     """The scene number `seed` of a split, with one to four things unless `things` fixes how many are tried.
 
     Crowded scenes may hold fewer than asked for: a thing that finds no free spot is left out (never the first).
-    ValueError for an unknown split, a seed outside it, or a number of things outside 1 to 4.
+    `usual_share`: how often a thing of a co-occurring split is one that belongs to its place.
+    ValueError for an unknown split, a seed outside it, a number of things outside 1 to 4, or a share outside 0 to 1.
     """
     _check("split", split, SPLITS)
     rule = SPLITS[split]
@@ -150,6 +153,9 @@ def sample_scene(seed: int, split: str = "balanced", things: int | None = None) 
         raise ValueError(f"seed {seed} is outside 0 to {rule.count - 1}, the range of split {split!r}")
     if things is not None and not 1 <= things <= 4:
         raise ValueError(f"a scene holds 1 to 4 things, not {things}")
+    if not 0 <= usual_share <= 1:
+        raise ValueError(f"usual_share {usual_share} is no share from 0 to 1")
+    usual_share = usual_share if rule.co_occurring else 0.0
     rng = Random(rule.first + seed)
     count = rng.choices((1, 2, 3, 4), (30, 35, 22, 13))[0] if things is None else things
     repeats = count > 1 and rng.random() < 0.12  # "three red cats"
@@ -160,7 +166,7 @@ def sample_scene(seed: int, split: str = "balanced", things: int | None = None) 
         kind = (
             placed[0].kind
             if repeats and i
-            else _sample_kind(rng, rule, place, {thing.kind for thing in placed})
+            else _sample_kind(rng, usual_share, place, {thing.kind for thing in placed})
         )
         colour = placed[0].colour if repeats and i else _sample_colour(rng, rule, kind)
         thing = _place_thing(rng, kind, colour, count, placed)
@@ -169,10 +175,10 @@ def sample_scene(seed: int, split: str = "balanced", things: int | None = None) 
     return Scene(seed, split, place, variant, tuple(placed))
 
 
-def _sample_kind(rng: Random, rule: Split, place: str, taken: set[str]) -> str:
+def _sample_kind(rng: Random, usual_share: float, place: str, taken: set[str]) -> str:
     at_home = [kind for kind in _KINDS if place in USUAL_PLACES[kind] and kind not in taken]
     others = [kind for kind in _KINDS if kind not in taken]
-    return rng.choice(at_home if rule.co_occurring and at_home and rng.random() < USUAL_SHARE else others)
+    return rng.choice(at_home if usual_share and at_home and rng.random() < usual_share else others)
 
 
 def _sample_colour(rng: Random, rule: Split, kind: str) -> str:

@@ -174,8 +174,10 @@ def read_out(visual: nn.Module, hidden: Tensor) -> Tensor:
 
 @singledispatch
 def head_input(visual: nn.Module, tokens: Tokens) -> Tensor:
-    """What the last linear projection to the joint space is given (B, 1 + P, D'), the pooled row first: with
-    `head`, its patches are `dense` and its first row is `pool`.
+    """What the last linear projection to the joint space is given (B, 1 + P, D'), the pooled row first.
+
+    With `head`, the first row is `pool`, and patches are `dense`; those of a ModifiedResNet, whose pool mixes all
+    tokens before the projection, are its value path instead: what a patch is before any pooling.
     """
     raise ValueError(refusal(visual))
 

@@ -91,8 +91,10 @@ def _(visual: ModifiedResNet, hidden: Tensor) -> Tensor:
 
 @head_input.register
 def _(visual: ModifiedResNet, tokens: Tokens) -> Tensor:
-    """What the attention pool mixed for the mean token and for every patch."""
-    return F.scaled_dot_product_attention(*parts(visual, tokens).by_head).transpose(1, 2).flatten(-2)
+    """What the attention pool mixed for the mean token; of the patches the values, which nothing has mixed."""
+    query, key, value = parts(visual, tokens).by_head
+    pooled = F.scaled_dot_product_attention(query[:, :, :1], key, value).transpose(1, 2).flatten(-2)
+    return torch.cat([pooled, visual.attnpool.v_proj(tokens.values)], dim=1)
 
 
 @head.register
