@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.base_cam import BaseCAM
 from torch import Tensor, nn
 
 from explain import towers
@@ -25,12 +26,18 @@ class Similarities(nn.Module):
         return self.model.encode_image(images, normalize=True) @ self.text_features.T
 
 
-class Raw(GradCAM):
+class Kept(BaseCAM):
     """Keeps the maps on the patch grid, before the library resizes and normalises them."""
+
+    raw: np.ndarray
 
     def get_cam_image(self, *args, **kwargs) -> np.ndarray:
         self.raw = np.maximum(super().get_cam_image(*args, **kwargs), 0)
         return self.raw
+
+
+class Raw(Kept, GradCAM):
+    """pytorch-grad-cam's Grad-CAM."""
 
 
 class Cosine:
@@ -50,13 +57,7 @@ def theirs(
     not `frozen`, the weights get gradients too, as in a model that was just loaded.
     """
     visual, count = clip.model.visual, len(text_features)
-    grid = towers.trunk(visual, image).grid
-    patches = grid[0] * grid[1]
-
-    def to_grid(activations: Tensor) -> Tensor:
-        if activations.ndim == 4:
-            return activations
-        return activations[:, -patches:].transpose(1, 2).unflatten(2, grid)
+    to_grid = on_grid(towers.trunk(visual, image).grid)
 
     def run() -> np.ndarray:
         clip.model.requires_grad_(not frozen)
@@ -78,6 +79,18 @@ def theirs(
             clip.model.requires_grad_(False)
 
     return run
+
+
+def on_grid(grid: tuple[int, int]) -> Callable[[Tensor], Tensor]:
+    """What the library calls a reshape transform: a layer's output -> activations (B, D, h, w) of the patches."""
+    patches = grid[0] * grid[1]
+
+    def to_grid(activations: Tensor) -> Tensor:
+        if activations.ndim == 4:
+            return activations
+        return activations[:, -patches:].transpose(1, 2).unflatten(2, grid)
+
+    return to_grid
 
 
 def ours(clip: Clip, image: Tensor, text_features: Tensor) -> Callable[[], np.ndarray]:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from explain import heatmap, metrics
     from explain.catalogue import CATALOGUE, Entry, available
     from explain.clip import Clip
-    from explain.explanation import Explanation, explain_image, explain_methods
+    from explain.explanation import Explanation, each_method, explain_depth, explain_image, explain_methods
     from explain.images import read_image
     from explain.loading import load
     from explain.methods import METHODS, WORD_METHODS, Method, WordMethod
+    from explain.randomweights import randomised
     from explain.weights import ModelUnavailable
 
 __all__ = [
@@ -35,21 +36,25 @@ __all__ = [
     "ModelUnavailable",
     "WordMethod",
     "available",
+    "each_method",
+    "explain_depth",
     "explain_image",
     "explain_methods",
     "heatmap",
     "load",
     "metrics",
+    "randomised",
     "read_image",
 ]
 
 _HOMES = {
     "catalogue": ("CATALOGUE", "Entry", "available"),
     "clip": ("Clip",),
-    "explanation": ("Explanation", "explain_image", "explain_methods"),
+    "explanation": ("Explanation", "each_method", "explain_depth", "explain_image", "explain_methods"),
     "images": ("read_image",),
     "loading": ("load",),
     "methods": ("METHODS", "WORD_METHODS", "Method", "WordMethod"),
+    "randomweights": ("randomised",),
     "weights": ("ModelUnavailable",),
 }
 

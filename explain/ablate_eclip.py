@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from explain.ablation import ablate
 from explain.captions import captioned
 from explain.eclip_training import Recipe, fill
-from explain.evaluate import sources
 from explain.loading import load
+from explain.subjects import Pictures, Subject, tuning_and_testing
 from explain.train_eclip import free_attention, say
 
 
@@ -24,8 +24,8 @@ def main(arguments: Sequence[str]) -> int:
         clip = load(options.model, options.device)
         attention = free_attention(options.attention, clip)
         measured = options.measure or options.data
-        tuning, testing, _ = sources(measured, options.split, options.measured, clip.size)
-        subjects = list(tuning), list(testing)
+        halves = tuning_and_testing(measured, options.split, options.measured, clip.size)
+        subjects = _read(halves[0]), _read(halves[1])
         bank = fill(clip, captioned(options.data, clip.size), attention, options.pictures, progress=say)
         recipe = Recipe(epochs=options.epochs)
         rows = []
@@ -44,6 +44,14 @@ def main(arguments: Sequence[str]) -> int:
         }
         print(json.dumps(fields | {"measured": options.measured, "rows": rows}, indent=2))
     return 0
+
+
+def _read(pictures: Pictures) -> list[Subject]:
+    skipped: list[str] = []
+    found = [subject for _, subject in pictures.read(0, pictures.count, skipped)]
+    for text in skipped:
+        print(f"left out: {text}", file=sys.stderr)
+    return found
 
 
 def _line(row: dict) -> str:

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from explain import towers
 from explain.clip import Clip
-from explain.textrelevance import record_texts, text_relevance
+from explain.gradientinput import gradient_times_input
+from explain.textrelevance import record_texts, token_rows
 from explain.towers import Layers, Tokens
 
 PICTURES = 32  # per model; a ViT-L-14 picture takes about 2 MB
@@ -31,11 +32,12 @@ _guard = threading.Lock()
 @dataclass(frozen=True)
 class ReadText:
     """A text beside a picture: feature (D,) of unit norm, relevance (L,) of its tokens to the picture, not
-    normalised.
+    normalised, and their gradient times input (L,), signed.
     """
 
     feature: Tensor
     relevance: tuple[float, ...]
+    slopes: tuple[float, ...]
 
 
 class ImageEncoding:
@@ -51,6 +53,7 @@ class ImageEncoding:
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
         self._texts: OrderedDict[str, ReadText] = OrderedDict()
+        self._whole: tuple[ImageEncoding, int] | None = None
 
     @property
     def layers(self) -> Layers:
@@ -88,24 +91,23 @@ class ImageEncoding:
         return self._once("dense", run)
 
     def singles(self) -> list["ImageEncoding"]:
-        """One encoding per image, with the tokens of the forward that they share."""
+        """One encoding per image, with the tokens of the forward that they share. What one of them is asked for
+        first is made for all, in one batch.
+        """
         tokens = self.tokens
         found = [ImageEncoding(self.clip, image) for image in self.images.split(1)]
-        for encoding, values in zip(found, tokens.values.split(1), strict=True):
+        for row, (encoding, values) in enumerate(zip(found, tokens.values.split(1), strict=True)):
             encoding._made["tokens"] = Tokens(values, tokens.grid)
+            encoding._whole = self, row
         return found
 
     def read(self, prompts: Sequence[str]) -> list[ReadText]:
-        """Features and token relevances of prompts beside the first image; runs the text tower for new ones
-        alone.
-        """
+        """Features and token scores of prompts beside the first image; runs the text tower for new ones alone."""
         with self._lock:
             new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
             if new:
-                recorded = record_texts(self.clip, self.clip.tokenize(new))
-                relevance = text_relevance(self.clip, recorded, self.features[0], normalise="none").tolist()
-                for prompt, feature, row in zip(new, recorded.features.detach(), relevance, strict=True):
-                    self._texts[prompt] = ReadText(feature, tuple(row))
+                read = _read(self.clip, self.clip.tokenize(new), self.features[0])
+                self._texts.update(zip(new, read, strict=True))
             found = [self._texts[prompt] for prompt in prompts]
             for prompt in prompts:
                 self._texts.move_to_end(prompt)
@@ -115,7 +117,10 @@ class ImageEncoding:
 
     def _once(self, name, run):
         with self._lock:
-            if name not in self._made:
+            if name not in self._made and self._whole is not None:
+                whole, row = self._whole
+                self._made[name] = getattr(whole, name)[row : row + 1]
+            elif name not in self._made:
                 with torch.no_grad():
                     self._made[name] = run(self.clip.model.visual)
             return self._made[name]
@@ -137,3 +142,19 @@ def encode(clip: Clip, image: Image.Image) -> ImageEncoding:
         while len(clip.pictures) > PICTURES:
             clip.pictures.popitem(last=False)
     return encoding
+
+
+def _read(clip: Clip, texts: Tensor, image_feature: Tensor) -> list[ReadText]:
+    """Texts (T, L) beside an image (D,): one run of their tower and one backward pass for all that rates words."""
+    embeddings = towers.embed(clip.model, texts).detach().requires_grad_()
+    recorded = record_texts(clip, texts, embeddings=embeddings)
+    with torch.enable_grad():
+        score = (recorded.features @ image_feature).sum() * clip.logit_scale
+    *grads, slopes = torch.autograd.grad(score, [*recorded.probs, embeddings])
+    with torch.no_grad():
+        relevance = token_rows(clip, recorded, grads).tolist()
+        slopes = gradient_times_input(embeddings, slopes / clip.logit_scale).tolist()
+    return [
+        ReadText(feature, tuple(one), tuple(other))
+        for feature, one, other in zip(recorded.features.detach(), relevance, slopes, strict=True)
+    ]

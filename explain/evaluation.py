@@ -7,40 +7,26 @@ picture, however many methods ask (occlusion and gScoreCAM excepted), and once p
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from explain.clip import Clip
 from explain.encodings import ImageEncoding
-from explain.methods import find
-from explain.metrics import IouTable, grid_ceiling, mean_of_classes, msc, pointing_hit
+from explain.intervals import interval
+from explain.iou_table import IouTable
+from explain.methods import Method, find
+from explain.metrics import Measures, grid_ceiling, mean_of_classes, measure
+from explain.subjects import Subject, Thing
 
 CEILING = "grid ceiling"
 BATCH = 32
 
-
-@dataclass(frozen=True)
-class Thing:
-    """One question: the class that its scores count for, the prompt, and the mask (H, W)."""
-
-    name: str
-    prompt: str
-    mask: np.ndarray
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A picture to measure on. `valid` (H, W) is False on void pixels, None where there are none."""
-
-    image: Image.Image
-    things: tuple[Thing, ...]
-    valid: np.ndarray | None = None
+Row = list  # of one map as JSON knows it: [class], or [class, intersections, unions, contrast, hit]
 
 
 @dataclass
@@ -62,14 +48,53 @@ class Scores:
     def pointing(self) -> float:
         return mean_of_classes(self.hits)
 
-    def add(self, thing: Thing, heatmap: np.ndarray, valid: np.ndarray | None) -> None:
-        """Measures one map (h, w)."""
-        self.rows.append(self.ious.add(thing.name, heatmap, thing.mask, valid))
-        if self.rows[-1] is not None:
-            self.hits.append((thing.name, float(pointing_hit(heatmap, thing.mask, valid))))
-        seen = thing.mask if valid is None else thing.mask[valid]
-        if seen.any() and not seen.all():
-            self.contrasts.append((thing.name, msc(heatmap, thing.mask, valid)))
+    def add(self, row: Row) -> None:
+        """What `measured` found of one map."""
+        name, *rest = row
+        found = Measures(np.array(rest[0]), np.array(rest[1]), *rest[2:]) if rest else None
+        self.rows.append(self.ious.count(name, found))
+        if found is not None:
+            self.hits.append((name, float(found.hit)))
+            if found.contrast is not None:
+                self.contrasts.append((name, found.contrast))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture that was looked at: number in its data, texts (T, D) of its things, and raw maps (T, h, w) and
+    seconds by method.
+    """
+
+    number: int
+    subject: Subject
+    encoding: ImageEncoding
+    texts: Tensor
+    maps: Mapping[str, np.ndarray]
+    seconds: Mapping[str, float]
+
+
+class Texts:
+    """Features of prompts, each different one read once. `new` are those read since it was last emptied."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+        self.found: dict[str, Tensor] = {}
+        self.new: dict[str, list[float]] = {}
+
+    @torch.no_grad()
+    def features(self, prompts: Sequence[str]) -> Tensor:
+        """(T, D) of unit norm, new ones in one batch."""
+        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self.found]
+        if new:
+            rows = self.clip.encode_texts(self.clip.tokenize(new))
+            self.found |= dict(zip(new, rows, strict=True))
+            self.new |= dict(zip(new, rows.tolist(), strict=True))
+        return torch.stack([self.found[prompt] for prompt in prompts])
+
+    def restore(self, earlier: Mapping[str, list[float]]) -> None:
+        """Puts back what another run read, bit for bit."""
+        rows = {prompt: torch.tensor(row, device=self.clip.device) for prompt, row in earlier.items()}
+        self.found |= rows
 
 
 def evaluate(
@@ -82,28 +107,13 @@ def evaluate(
 
     ValueError for a method that does not work with the model, and where there is nothing to measure on.
     """
-    chosen = [find(name) for name in dict.fromkeys(methods)]
-    for method in chosen:
-        reason = method.supports(clip)
-        if reason is not None:
-            raise ValueError(f"{method.label} does not work with {clip.name}: {reason}")
+    chosen = choose(clip, methods)
     scores = {name: Scores(name) for name in (*(method.name for method in chosen), CEILING)}
-    together = 1 if any(method.all_layers for method in chosen) else BATCH
-    texts = _Texts(clip)
-    done = 0
-    for batch in _batches(subjects, together):
-        for subject, encoding in zip(batch, _encodings(clip, batch, chosen), strict=True):
-            features = texts.features([thing.prompt for thing in subject.things])
-            for method in chosen:
-                begun = time.perf_counter()
-                maps = method.image_map(encoding, features)[0].detach().float().cpu().numpy()
-                scores[method.name].seconds += time.perf_counter() - begun
-                for thing, heatmap in zip(subject.things, maps, strict=True):
-                    scores[method.name].add(thing, heatmap, subject.valid)
-            for thing in subject.things:
-                ceiling = grid_ceiling(thing.mask, encoding.tokens.grid, subject.valid)
-                scores[CEILING].add(thing, ceiling, subject.valid)
-        done += len(batch)
+    for done, seen in enumerate(look(clip, enumerate(subjects), chosen, Texts(clip)), 1):
+        for name, rows in measured(seen).items():
+            scores[name].seconds += seen.seconds.get(name, 0.0)
+            for row in rows:
+                scores[name].add(row)
         if progress is not None:
             progress(done)
     if not scores[CEILING].hits:
@@ -111,31 +121,71 @@ def evaluate(
     return scores
 
 
+def choose(clip: Clip, methods: Sequence[str]) -> list[Method]:
+    """The methods of these names. ValueError for an unknown one, and for one that does not work with the model."""
+    chosen = [find(name) for name in dict.fromkeys(methods)]
+    for method in chosen:
+        reason = method.supports(clip)
+        if reason is not None:
+            raise ValueError(f"{method.label} does not work with {clip.name}: {reason}")
+    return chosen
+
+
+def look(
+    clip: Clip,
+    subjects: Iterable[tuple[int, Subject]],
+    methods: Sequence[Method],
+    texts: Texts,
+    layers: bool = False,
+) -> Iterator[Seen]:
+    """The maps of every method on numbered pictures that have things; `layers`: all attentions will be asked for."""
+    layers = layers or any(method.all_layers for method in methods)
+    source = ((number, subject) for number, subject in subjects if subject.things)
+    while batch := list(islice(source, 1 if layers else BATCH)):
+        whole = ImageEncoding(clip, clip.prepare([subject.image for _, subject in batch]))
+        if layers:
+            _ = whole.layers  # before all else, which is then taken from the same run
+        texts.features([thing.prompt for _, subject in batch for thing in subject.things])
+        encodings = whole.singles() if len(batch) > 1 else [whole]
+        for (number, subject), encoding in zip(batch, encodings, strict=True):
+            features = texts.features([thing.prompt for thing in subject.things])
+            maps, seconds = {}, {}
+            for method in methods:
+                begun = time.perf_counter()
+                maps[method.name] = maps_of(method, encoding, features)
+                seconds[method.name] = time.perf_counter() - begun
+            yield Seen(number, subject, encoding, features, maps, seconds)
+
+
+def maps_of(method: Method, encoding: ImageEncoding, texts: Tensor) -> np.ndarray:
+    """The raw maps (T, h, w) of one picture. ValueError naming the method where one is not finite."""
+    maps = method.image_map(encoding, texts)[0].detach().float().cpu().numpy()
+    if not np.isfinite(maps).all():
+        raise ValueError(f"{method.label} gave numbers that are not finite with {encoding.clip.name}")
+    return maps
+
+
+def measured(seen: Seen) -> dict[str, list[Row]]:
+    """The rows of every method's maps, and of the grid's ceiling, in the order of the things."""
+    subject, grid = seen.subject, seen.encoding.tokens.grid
+    ceilings = [grid_ceiling(thing.mask, grid, subject.valid) for thing in subject.things]
+    return {
+        name: [as_row(thing, heatmap, subject) for thing, heatmap in zip(subject.things, maps, strict=True)]
+        for name, maps in (*seen.maps.items(), (CEILING, ceilings))
+    }
+
+
+def as_row(thing: Thing, heatmap: np.ndarray, subject: Subject) -> Row:
+    """What `measure` finds of one map (h, w), as JSON knows it."""
+    found = measure(heatmap, thing.mask, subject.valid)
+    if found is None:
+        return [thing.name]
+    return [thing.name, found.intersections.tolist(), found.unions.tolist(), found.contrast, found.hit]
+
+
 def thresholds(scores: dict[str, Scores]) -> dict[str, float]:
     """The threshold with the highest mIoU for every method: choose on other pictures than you report."""
     return {name: each.ious.best_threshold() for name, each in scores.items()}
-
-
-def table(scores: dict[str, Scores], chosen: dict[str, float]) -> list[dict[str, float | str]]:
-    """A row per method; shares and contrasts in percent, seconds per picture as they come.
-
-    `miou_50` at 0.5, `miou` at the threshold chosen elsewhere, `miou_oracle` at the best one on these pictures.
-    """
-    return [
-        {
-            "method": name,
-            "msc": 100 * each.msc,
-            "miou_50": 100 * each.ious.miou(0.5),
-            "miou": 100 * each.ious.miou(chosen[name]),
-            "threshold": chosen[name],
-            "miou_oracle": 100 * each.ious.oracle(),
-            "miou_pooled": 100 * each.ious.pooled(chosen[name]),
-            "pointing": 100 * each.pointing,
-            "things": len(each.hits),
-            "seconds": each.seconds,
-        }
-        for name, each in scores.items()
-    ]
 
 
 def paired_interval(
@@ -143,45 +193,10 @@ def paired_interval(
 ) -> tuple[float, float, float]:
     """Mean difference of IoU per thing, ours - theirs, in points, and its 95 % interval: bootstrap over things.
 
-    Each at its own threshold, as in `table`'s `miou`; here every thing weighs the same.
+    Each at its own threshold, as in the report's `miou`; here every thing weighs the same.
     """
     a, b = (
         [row[each.ious.thresholds.index(chosen[each.method])] for row in each.rows if row is not None]
         for each in (ours, theirs)
     )
-    differences = 100 * (np.array(a) - np.array(b))
-    rng = np.random.default_rng(seed)
-    means = differences[rng.integers(0, len(differences), (draws, len(differences)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(differences.mean()), float(low), float(high)
-
-
-class _Texts:
-    """Features of prompts, each different one read once."""
-
-    def __init__(self, clip: Clip) -> None:
-        self.clip = clip
-        self.found: dict[str, Tensor] = {}
-
-    @torch.no_grad()
-    def features(self, prompts: list[str]) -> Tensor:
-        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self.found]
-        if new:
-            rows = self.clip.encode_texts(self.clip.tokenize(new))
-            self.found |= dict(zip(new, rows, strict=True))
-        return torch.stack([self.found[prompt] for prompt in prompts])
-
-
-def _batches(subjects: Iterable[Subject], size: int) -> Iterator[list[Subject]]:
-    source = (subject for subject in subjects if subject.things)
-    while batch := list(islice(source, size)):
-        yield batch
-
-
-def _encodings(clip: Clip, batch: list[Subject], chosen: list) -> list[ImageEncoding]:
-    """An encoding per picture, of one forward for all; opened first where a method reads all layers."""
-    images = clip.prepare([subject.image for subject in batch])
-    whole = ImageEncoding(clip, images)
-    if any(method.all_layers for method in chosen):
-        _ = whole.layers
-    return whole.singles() if len(batch) > 1 else [whole]
+    return interval(100 * (np.array(a) - np.array(b)), seed, draws)

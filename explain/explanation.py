@@ -1,6 +1,7 @@
 """explain_image: a picture and prompts in, explanations out."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
@@ -9,10 +10,11 @@ import torch
 from PIL import Image
 
 from explain.clip import Clip
-from explain.encodings import ImageEncoding, encode
+from explain.encodings import encode
 from explain.images import as_rgb, picture_notes, read_image
-from explain.methods import Method, WordMethod, find, find_words
+from explain.methods import find, find_words
 from explain.prompts import Prompt, read_prompts
+from explain.similarity import depth_maps
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,20 @@ def explain_methods(
     words: str = "relevance",
 ) -> dict[str, list[Explanation]]:
     """`explain_image` with several methods: name -> explanations. The picture is read once for all."""
+    return {name: found for name, found, _ in each_method(clip, image, prompts, names, words)}
+
+
+def each_method(
+    clip: Clip,
+    image: Image.Image | str | PathLike,
+    prompts: Sequence[str],
+    names: Sequence[str],
+    words: str = "relevance",
+) -> Iterator[tuple[str, list[Explanation], float]]:
+    """`explain_methods`, one method after the other as each is ready: (name, explanations, seconds).
+
+    The seconds are the method's own: what it takes once the towers, which run once for all, have run.
+    """
     chosen, rating = [find(name) for name in dict.fromkeys(names)], find_words(words)
     for method in chosen:
         reason = method.supports(clip)
@@ -69,27 +85,32 @@ def explain_methods(
     encoding, said = encode(clip, picture), picture_notes(picture)
     if any(method.all_layers for method in chosen):
         _ = encoding.layers  # before anything else, so that the others take their tokens from the same run
-    return {method.name: _explain(method, rating, clip, encoding, read, said) for method in chosen}
-
-
-def _explain(
-    method: Method,
-    words: WordMethod,
-    clip: Clip,
-    encoding: ImageEncoding,
-    read: list[Prompt],
-    notes: tuple[str, ...],
-) -> list[Explanation]:
     texts = [prompt.text for prompt in read]
     features = torch.stack([text.feature for text in encoding.read(texts)])
-    maps = method.image_map(encoding, features)[0].detach().float().cpu().numpy()
-    rated = words.token_scores(encoding, texts)
+    rated = rating.token_scores(encoding, texts)
     scores = (encoding.features[0] @ features.T).tolist()
     probabilities = _probabilities(texts, scores, clip.logit_scale)
-    return [
-        _explanation(method.name, prompt, score, probabilities[prompt.text], heatmap, row, notes)
-        for prompt, score, heatmap, row in zip(read, scores, maps, rated, strict=True)
-    ]
+    for method in chosen:
+        begun = time.perf_counter()
+        maps = method.image_map(encoding, features)[0].detach().float().cpu().numpy()
+        seconds = time.perf_counter() - begun
+        found = [
+            _explanation(method.name, prompt, score, probabilities[prompt.text], heatmap, row, said)
+            for prompt, score, heatmap, row in zip(read, scores, maps, rated, strict=True)
+        ]
+        yield method.name, found, seconds
+
+
+def explain_depth(clip: Clip, image: Image.Image | str | PathLike, prompt: str) -> list[np.ndarray]:
+    """How the similarity map comes about: one map (h, w) float32 per block, the last of them ITSM's.
+
+    Costs no image forward where a method that reads all layers was the last to be asked about this picture.
+    """
+    picture = as_rgb(image) if isinstance(image, Image.Image) else read_image(image)
+    encoding, (read,) = encode(clip, picture), read_prompts(clip, [prompt])
+    layers = encoding.layers  # before the text is read beside the picture, so that both take the same run
+    features = torch.stack([text.feature for text in encoding.read([read.text])])
+    return list(depth_maps(clip, layers, features)[:, 0, 0].float().cpu().numpy())
 
 
 def _explanation(

@@ -44,11 +44,13 @@ def deletion_insertion(
     score: Score,
     steps: int = 16,
     batch: int = 32,
+    ends: tuple[float, float] | None = None,
 ) -> Curves:
     """Both curves of one map (h, w) on one picture (H, W, 3) uint8. Patches give way to the `baseline`, and
     come back on it: `mean_colour(image)` or `blurred(image)`.
 
-    `score` is called with at most `batch` pictures at a time. *Differs from the paper*: whole patches rather
+    `score` is called with at most `batch` pictures at a time. `ends`: the scores of the picture and of the
+    baseline, where they are known: then neither is scored again. *Differs from the paper*: whole patches rather
     than pixels, and one baseline, which is an argument (RISE deletes to grey and inserts into a blur); say
     which with the number. Areas compare only where picture, grid, steps, baseline and score are the same.
     """
@@ -61,9 +63,16 @@ def deletion_insertion(
     if batch < 1:
         raise ValueError(f"batch is {batch}; allowed: 1 picture or more")
     chosen = schedule(heatmap, steps)
-    deletion = _scores(score, (_mixed(baseline, image, mask) for mask in chosen), batch)
-    insertion = _scores(score, (_mixed(image, baseline, mask) for mask in chosen), batch)
-    return Curves(chosen.mean(axis=(1, 2)), deletion, insertion)
+    if ends is None:
+        ends = tuple(_scores(score, iter((image, baseline)), batch))
+    inner = chosen[1:-1]  # the first of a curve is the picture, the last the baseline, or the other way
+    deletion = _scores(score, (_mixed(baseline, image, mask) for mask in inner), batch)
+    insertion = _scores(score, (_mixed(image, baseline, mask) for mask in inner), batch)
+    return Curves(
+        chosen.mean(axis=(1, 2)),
+        np.array([ends[0], *deletion, ends[1]]),
+        np.array([ends[1], *insertion, ends[0]]),
+    )
 
 
 def schedule(heatmap: np.ndarray, steps: int) -> np.ndarray:

@@ -10,25 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from explain import towers
 from explain.registry import word_method
 
 if TYPE_CHECKING:
-    from explain.clip import Clip
     from explain.encodings import ImageEncoding
 
 
-def gradient_times_input(clip: Clip, image_feature: Tensor, texts: Tensor) -> Tensor:
-    """Signed scores (T, L) of the tokens of texts (T, L) beside one image feature (D,) of unit norm."""
-    embeddings = towers.embed(clip.model, texts).detach().requires_grad_()
-    with torch.enable_grad():
-        features = F.normalize(towers.text_features(clip.model, texts, embeddings), dim=-1)
-        (grads,) = torch.autograd.grad((features @ image_feature.detach()).sum(), embeddings)
-    return (grads * embeddings.detach()).sum(-1)
+def gradient_times_input(embeddings: Tensor, grads: Tensor) -> Tensor:
+    """Signed scores (T, L) of tokens from their embeddings and dS/de (T, L, D)."""
+    return (grads * embeddings).sum(-1)
 
 
 @word_method(
@@ -40,6 +32,4 @@ def gradient_times_input(clip: Clip, image_feature: Tensor, texts: Tensor) -> Te
 )
 def gradient_input(encoding: ImageEncoding, prompts: list[str]) -> list[tuple[float, ...]]:
     """Scores (L,) per prompt; words that lower the score get 0."""
-    clip = encoding.clip
-    scores = gradient_times_input(clip, encoding.features[0], clip.tokenize(prompts))
-    return [tuple(row) for row in scores.clamp(min=0).tolist()]
+    return [tuple(max(slope, 0.0) for slope in text.slopes) for text in encoding.read(prompts)]

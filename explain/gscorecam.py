@@ -8,7 +8,8 @@ Chen, Li, Biaz, Bui, Nguyen, "gScoreCAM: What Objects Is CLIP Looking At?", ACCV
 
 chosen are the 300 channels of the largest mean gradient dS/da_c.
 
-Differs from the paper: S is the model's logit; the activations are those of `gradcam.py`.
+Differs from the paper: S is the model's logit; the activations are those of `gradcam.py`; their min-max comes before
+they are resized, where ScoreCAM and its code have it after.
 """
 
 from __future__ import annotations
@@ -50,13 +51,18 @@ def gscorecam_map(
 @torch.no_grad()
 def _masked_logits(clip: Clip, image: Tensor, planes: Tensor, text_features: Tensor) -> Tensor:
     """S (C, T) of the image (3, H, W) seen through each of the planes (C, h, w)."""
+    rows = [
+        clip.encode_images(image * masks_of(some, image.shape[-2:])) @ text_features.T
+        for some in planes.split(BATCH)
+    ]
+    return torch.cat(rows) * clip.logit_scale
+
+
+def masks_of(planes: Tensor, size: tuple[int, int]) -> Tensor:
+    """H (C, 1, H, W), from 0 to 1 on the grid, of the planes (C, h, w)."""
     low, high = planes.amin((1, 2), keepdim=True), planes.amax((1, 2), keepdim=True)
     planes = (planes - low) / (high - low).clamp(min=torch.finfo(planes.dtype).tiny)
-    rows = []
-    for some in planes.split(BATCH):
-        masks = F.interpolate(some.unsqueeze(1), size=image.shape[-2:], mode="bilinear", align_corners=False)
-        rows.append(clip.encode_images(image * masks) @ text_features.T)
-    return torch.cat(rows) * clip.logit_scale
+    return F.interpolate(planes.unsqueeze(1), size=size, mode="bilinear", align_corners=False)
 
 
 @method(

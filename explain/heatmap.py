@@ -92,6 +92,38 @@ def figure(
     return drawn
 
 
+def sheet(
+    image: Image.Image,
+    panels: Sequence[tuple[str, str, np.ndarray]],
+    heading: str = "",
+    colormap: str = COLORMAPS[0],
+) -> "Figure":
+    """A figure for print of many maps: the picture, then one panel per (title, line below it, raw map (h, w)).
+
+    Five in a row; every map by its own lowest and highest value. Drawn without pyplot: safe on a server.
+    """
+    from matplotlib.figure import Figure
+
+    if not panels:
+        raise ValueError("no maps given; allowed: 1 or more")
+    columns = min(5, 1 + len(panels))
+    rows = -(-(1 + len(panels)) // columns)
+    ratio = min(3.0, max(1 / 3, image.height / image.width))
+    drawn = Figure(figsize=(2.4 * columns, (2.4 * ratio + 0.6) * rows + 0.4), dpi=200, layout="constrained")
+    axes = drawn.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    small = image.convert("RGB")
+    small.thumbnail((640, 640))
+    drawn.suptitle(_drawable(heading), fontsize=11, parse_math=False)
+    axes[0].imshow(small)
+    axes[0].set_title("picture\n", fontsize=8)
+    for axis, (title, below, values) in zip(axes[1:], panels, strict=False):
+        axis.imshow(overlay(small, values, colormap=colormap))
+        axis.set_title(f"{_drawable(title)}\n{_drawable(below)}", fontsize=8, parse_math=False)
+    return drawn
+
+
 def _panel(axis, image: Image.Image, explanation: "Explanation", colormap: str) -> None:
     heatmap = resize(explanation.heatmap, image.size)
     axis.imshow(image.convert("L"), cmap="gray")

@@ -7,12 +7,44 @@ no say in anything here: they are on neither side, hold no highest point and set
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from explain import heatmap as drawing
 
 THRESHOLDS = tuple(step / 20 for step in range(20))  # 0.00, 0.05, ..., 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """All measures of one map of one thing: `overlaps` (T,), (T,), `msc` (None where the thing is the whole
+    picture) and `pointing_hit`.
+    """
+
+    intersections: np.ndarray
+    unions: np.ndarray
+    contrast: float | None
+    hit: bool
+
+
+def measure(
+    heatmap: np.ndarray,
+    mask: np.ndarray,
+    valid: np.ndarray | None = None,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> Measures | None:
+    """What `overlaps`, `msc` and `pointing_hit` say, with the map resized and normalised once for all of them.
+
+    None where no valid pixel is on the thing: then there is nothing to measure.
+    """
+    mask, valid = _checked(mask, valid)
+    if not (mask & valid).any():
+        return None
+    on, off, raised = _sides(heatmap, mask, valid)
+    contrast = float(on.mean() - off.mean()) if len(off) else None
+    return Measures(*_counts(on, off, checked_thresholds(thresholds)), contrast, raised)
 
 
 def msc(heatmap: np.ndarray, mask: np.ndarray, valid: np.ndarray | None = None) -> float:
@@ -31,7 +63,7 @@ def msc(heatmap: np.ndarray, mask: np.ndarray, valid: np.ndarray | None = None) 
         raise ValueError(
             f"the mask must be (H, W) with pixels on and off the thing; {mask.shape} has {count} on it"
         )
-    on, off = _sides(heatmap, mask, valid)
+    on, off, _ = _sides(heatmap, mask, valid)
     return float(on.mean() - off.mean())
 
 
@@ -68,76 +100,12 @@ def overlaps(
     The values are sorted once for all thresholds. CLIP Surgery scores a thing that is in the picture as a
     binary mask of its own; a thing without a valid pixel is a ValueError.
     """
-    # As float32, which maps are: a value of 0.05 then ties with the threshold 0.05.
-    levels = np.asarray(_checked_thresholds(thresholds), dtype=np.float32)
+    found = checked_thresholds(thresholds)
     mask, valid = _checked(mask, valid)
     if not (mask & valid).any():
         raise ValueError(f"the mask {mask.shape} has no valid pixel on the thing: there is no IoU")
-    on, off = _sides(heatmap, mask, valid)
-    hits, extra = (len(side) - np.searchsorted(np.sort(side), levels, side="right") for side in (on, off))
-    return hits, extra + len(on)
-
-
-class IouTable:
-    """The IoU of one method on one data set, a thing at a time, and the ways to make one number of it.
-
-    Which threshold is used matters more than which mean: CLIP Surgery grid-searches one, which on the same
-    pictures is an oracle (`oracle`); `miou()` has a fixed one, `miou(other.best_threshold())` one chosen on
-    other pictures. A thing without a valid pixel is counted in `skipped` and goes no further; `absent` are
-    the classes that had no other things.
-    """
-
-    def __init__(self, thresholds: Sequence[float] = THRESHOLDS) -> None:
-        self.thresholds = _checked_thresholds(thresholds)
-        self.skipped = 0
-        self._rows: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-
-    def add(
-        self, name: str, heatmap: np.ndarray, mask: np.ndarray, valid: np.ndarray | None = None
-    ) -> np.ndarray | None:
-        """One map of one thing of class `name`: its `ious`, or None where it is skipped."""
-        rows = self._rows.setdefault(name, [])
-        mask, valid = _checked(mask, valid)
-        if not (mask & valid).any():
-            self.skipped += 1
-            return None
-        rows.append(overlaps(heatmap, mask, self.thresholds, valid))
-        return rows[-1][0] / rows[-1][1]
-
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """Classes of which every thing was skipped; no mean counts them."""
-        return tuple(name for name, rows in self._rows.items() if not rows)
-
-    def miou(self, threshold: float = 0.5) -> float:
-        """IoU per (picture, class), mean over the pictures of a class, then mean over classes."""
-        at = self._position(threshold)
-        rows = [(name, row[0][at] / row[1][at]) for name, rows in self._rows.items() for row in rows]
-        return mean_of_classes(rows)
-
-    def pooled(self, threshold: float = 0.5) -> float:
-        """The variant that pools pixels: a class's intersections over its unions, then mean over classes.
-
-        Large things weigh more here, and every picture weighs the same in `miou`: the two differ.
-        """
-        at = self._position(threshold)
-        sums = {name: np.sum(rows, axis=0)[:, at] for name, rows in self._rows.items() if rows}
-        return mean_of_classes((name, on / union) for name, (on, union) in sums.items())
-
-    def best_threshold(self) -> float:
-        """The threshold with the highest `miou`; of several, the lowest."""
-        return max(self.thresholds, key=lambda threshold: (self.miou(threshold), -threshold))
-
-    def oracle(self) -> float:
-        """`miou` at the best of all thresholds, chosen on the pictures that it is measured on."""
-        return self.miou(self.best_threshold())
-
-    def _position(self, threshold: float) -> int:
-        if threshold not in self.thresholds:
-            raise ValueError(
-                f"no IoU at threshold {threshold}; allowed: {', '.join(map(str, self.thresholds))}"
-            )
-        return self.thresholds.index(threshold)
+    on, off, _ = _sides(heatmap, mask, valid)
+    return _counts(on, off, found)
 
 
 def mean_of_classes(rows: Iterable[tuple[str, float]]) -> float:
@@ -188,6 +156,7 @@ def grid_ceiling(mask: np.ndarray, grid: tuple[int, int], valid: np.ndarray | No
     return np.divide(on, whole, out=np.zeros_like(on), where=whole > 1e-9).clip(0, 1)
 
 
+@lru_cache(maxsize=64)
 def _lengths(pixels: int, cells: int) -> np.ndarray:
     """The length of every pixel that lies in every cell, where `cells` equal cells cover them all: (cells, pixels)."""
     edges, starts = np.arange(cells + 1) * pixels / cells, np.arange(pixels)
@@ -195,11 +164,26 @@ def _lengths(pixels: int, cells: int) -> np.ndarray:
     return (ends - np.maximum(edges[:-1, None], starts)).clip(0, None)
 
 
-def _sides(heatmap: np.ndarray, mask: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The values of a map on the thing, and off it: of valid pixels, normalised among themselves; two rows."""
+def _sides(
+    heatmap: np.ndarray, mask: np.ndarray, valid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The values of a map on the thing, and off it: of valid pixels, normalised among themselves; two rows. And
+    whether its highest points are all on the thing, before the division could make two values one.
+    """
     values = drawing.resize(heatmap, (mask.shape[1], mask.shape[0]))
-    values, mask = drawing.normalise(values[valid][None])[0], mask[valid]
-    return values[mask], values[~mask]
+    on, off = values[mask & valid], values[valid & ~mask]
+    both = np.concatenate([on, off])[None]
+    raised = bool(both.size and both.max() > both.min() and (off.size == 0 or off.max() < both.max()))
+    scaled = drawing.normalise(both)[0]
+    return scaled[: len(on)], scaled[len(on) :], raised
+
+
+def _counts(on: np.ndarray, off: np.ndarray, thresholds: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels in the intersection and in the union at each threshold; both sides sorted once for all of them."""
+    # As float32, which maps are: a value of 0.05 then ties with the threshold 0.05.
+    levels = np.asarray(thresholds, dtype=np.float32)
+    hits, extra = (len(side) - np.searchsorted(np.sort(side), levels, side="right") for side in (on, off))
+    return hits, extra + len(on)
 
 
 def _checked(mask: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +197,7 @@ def _checked(mask: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray, np
     return mask, valid
 
 
-def _checked_thresholds(thresholds: Sequence[float]) -> tuple[float, ...]:
+def checked_thresholds(thresholds: Sequence[float]) -> tuple[float, ...]:
     found = tuple(float(threshold) for threshold in thresholds)
     if not found or not all(0 <= threshold <= 1 for threshold in found):
         raise ValueError(f"the thresholds are {found}; allowed: 1 or more, each from 0 to 1")

@@ -6,6 +6,7 @@ Chefer, Gur, Wolf, ICCV 2021 (arXiv 2103.15679), as used by Paiss, Chefer, Wolf,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,17 @@ class RecordedTexts:
     length: int
 
 
-def record_texts(clip: Clip, texts: Tensor, layers: str = "all") -> RecordedTexts:
-    """Runs the text tower on ids (T, L) with its attentions open ("last": only the last one)."""
+def record_texts(
+    clip: Clip, texts: Tensor, layers: str = "all", embeddings: Tensor | None = None
+) -> RecordedTexts:
+    """Runs the text tower on ids (T, L) with its attentions open ("last": only the last one).
+
+    `embeddings` (T, L, D) replace those of the ids, so that a gradient can be taken there too.
+    """
     choose("layers", layers, LAYERS)
     wanted = {towers.text_layers(clip.model) - 1} if layers == "last" else None
     with torch.enable_grad(), AttentionRecorder(wanted) as recorder:
-        features = F.normalize(towers.text_features(clip.model, texts), dim=-1)
+        features = F.normalize(towers.text_features(clip.model, texts, embeddings), dim=-1)
     return RecordedTexts(
         features, tuple(recorder.probs), towers.pooled_rows(clip.model, texts), texts.shape[1]
     )
@@ -71,13 +77,24 @@ def text_relevance(
     wanted = image_features.requires_grad or not recorded.probs[0].is_leaf
     with torch.set_grad_enabled(create_graph or (wanted and torch.is_grad_enabled())):
         grads = torch.autograd.grad(score, recorded.probs, retain_graph=True, create_graph=create_graph)
-        contributions = contribution(torch.stack(recorded.probs), torch.stack(grads)).unbind()
-        first = F.one_hot(recorded.rows, contributions[0].shape[-1]).to(score.dtype)
-        relevance = rolled_row(first, contributions)
-        positions = torch.arange(relevance.shape[-1], device=relevance.device)
-        kept = (positions < recorded.rows[:, None]) & (positions >= (0 if include_sot else clip.start_tokens))
-        relevance = normalised(relevance * kept, normalise)
-        return F.pad(relevance, (0, recorded.length - relevance.shape[-1]))
+        return token_rows(clip, recorded, grads, include_sot, normalise)
+
+
+def token_rows(
+    clip: Clip,
+    recorded: RecordedTexts,
+    grads: Sequence[Tensor],
+    include_sot: bool = False,
+    normalise: str = "none",
+) -> Tensor:
+    """`text_relevance` (T, L) from dS/dA (T, heads, n, n) of every layer."""
+    contributions = contribution(torch.stack(recorded.probs), torch.stack(list(grads))).unbind()
+    first = F.one_hot(recorded.rows, contributions[0].shape[-1]).to(contributions[0].dtype)
+    relevance = rolled_row(first, contributions)
+    positions = torch.arange(relevance.shape[-1], device=relevance.device)
+    kept = (positions < recorded.rows[:, None]) & (positions >= (0 if include_sot else clip.start_tokens))
+    relevance = normalised(relevance * kept, normalise)
+    return F.pad(relevance, (0, recorded.length - relevance.shape[-1]))
 
 
 @word_method(

@@ -250,18 +250,46 @@ def test_layers_are_the_one_forward(clip):
     assert clip.opened == [opened]
 
 
-def test_all_methods_of_one_picture_cost_one_forward(clip, picture):
-    """Occlusion and gScoreCAM run the model on altered pictures; nothing else does."""
-    stem = clip.model.visual.trunk.patch_embed.proj if clip.name == "siglip" else clip.model.visual.conv1
+@pytest.mark.parametrize("words", WORD_METHODS)
+def test_all_methods_of_one_picture_cost_one_forward_of_each_tower(clip, picture, words):
+    """Occlusion and gScoreCAM run the model on altered pictures, leaving words out on altered texts; nothing else does.
+
+    The empty text, which CLIP Surgery takes away, is read once for a model.
+    """
+    visual, text = clip.model.visual, getattr(clip.model, "text", clip.model).transformer
+    stem = visual.trunk.patch_embed.proj if clip.name == "siglip" else visual.conv1
     names = [m.name for m in METHODS.values() if m.supports(clip) is None and not m.own_forwards]
+    _ = clip.empty_text
     clip.pictures.clear()
-    calls = []
-    handle = stem.register_forward_hook(lambda *args: calls.append(len(args[1][0])))
+    images, texts = [], []
+    handles = [
+        stem.register_forward_hook(lambda *args: images.append(len(args[1][0]))),
+        text.register_forward_hook(lambda *args: texts.append(len(args[1][0]))),
+    ]
     try:
-        explain.explain_methods(clip, picture, PROMPTS, names)
+        explain.explain_methods(clip, picture, PROMPTS, names, words)
+        assert texts[0] == len(PROMPTS)
+        altered = [1 + len(prompt.split()) for prompt in PROMPTS]
+        assert texts[1:] == (altered if words == "leave_one_out" else [])
+        explain.explain_methods(clip, picture, PROMPTS, names, "relevance")  # seen before
+        assert texts[1:] == (altered if words == "leave_one_out" else [])
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert images == [1]
+
+
+def test_the_empty_text_is_read_once_for_a_model(clips, picture):
+    clip, texts = clips["vit"], []
+    clip.__dict__.pop("empty_text", None)
+    handle = clip.model.transformer.register_forward_hook(lambda *args: texts.append(len(args[1][0])))
+    try:
+        for prompts in (PROMPTS[:1], PROMPTS):
+            clip.pictures.clear()
+            explain.explain_image(clip, picture, prompts, "surgery")
     finally:
         handle.remove()
-    assert calls == [1]
+    assert sorted(texts) == [1, 1, 2]
 
 
 # words
@@ -299,8 +327,6 @@ def test_leave_one_out_agrees_with_typing_it(clip, images):
 
 
 def test_gradient_times_input(clip, images):
-    from explain.gradientinput import gradient_times_input
-
     feature = clip.encode_images(images)[0].detach()
     ids = clip.tokenize(PROMPTS)
     tower, kept = getattr(clip.model, "text", clip.model), []
@@ -315,7 +341,7 @@ def test_gradient_times_input(clip, images):
     finally:
         handle.remove()
     (grad,) = torch.autograd.grad((features @ feature).sum(), kept[0])
-    scores = gradient_times_input(clip, feature, ids)
+    scores = torch.tensor([text.slopes for text in ImageEncoding(clip, images).read(PROMPTS)])
     torch.testing.assert_close(scores, (grad * kept[0].detach()).sum(-1), atol=1e-6, rtol=1e-4)
     assert scores.shape == ids.shape
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from explain import metrics
+from explain.iou_table import IouTable
 from explain.datasets import LAYOUTS, coco_masks, open_dataset
 from explain.images import read_image
 
@@ -285,7 +286,7 @@ def test_any_layout(layout, request):
 @pytest.mark.parametrize("layout", ["voc", "coco", "imagenet_s"])
 def test_perfect_maps_score_full_marks(layout, request):
     """Data and measures together: what a reader gets wrong, or a measure, shows here."""
-    perfect, inverted = metrics.IouTable(), metrics.IouTable()
+    perfect, inverted = IouTable(), IouTable()
     for labelled in open_dataset(request.getfixturevalue(layout)):
         for name, mask in labelled.masks.items():
             if not mask.all():

@@ -14,8 +14,10 @@ from explain import metrics
 from explain.__main__ import main
 from explain.captions import captioned
 from explain.encodings import ImageEncoding
-from explain.evaluation import CEILING, Scores, Subject, Thing, evaluate, paired_interval, table, thresholds
+from explain.evaluation import CEILING, Scores, evaluate, paired_interval, thresholds
 from explain.methods import METHODS
+from explain.report import table
+from explain.subjects import Subject, Thing
 
 SIZE = 32
 
@@ -100,8 +102,8 @@ def test_the_table_and_its_thresholds(clips):
     rows = {row["method"]: row for row in table(scores, chosen)}
     for name, each in scores.items():
         row = rows[name]
-        assert row["miou"] == pytest.approx(100 * each.ious.miou(chosen[name]))
-        assert row["miou_oracle"] >= max(row["miou"], row["miou_50"]) - 1e-9
+        assert row["miou"] == pytest.approx(100 * each.ious.miou(chosen[name]), abs=1e-4)
+        assert row["miou_oracle"] >= max(row["miou"], row["miou_50"])
         assert row["things"] == 12
         assert -100 <= row["msc"] <= 100
 
@@ -144,6 +146,7 @@ def model(tmp_path):
 
 def test_evaluate_on_toyland(model, tmp_path, capsys):
     given = ["evaluate", "--data", "toyland", "--model", str(model), "--pictures", "8", "--device", "cpu"]
+    given += ["--faithful", "0", "--randomised", "0", "--shift", "0"]
     assert main([*given, "--methods", "itsm", "itsm_reversed", "--csv", str(tmp_path / "t.csv")]) == 0
     printed = capsys.readouterr().out
     assert "grid ceiling" in printed
@@ -155,27 +158,9 @@ def test_evaluate_on_toyland(model, tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads((tmp_path / "t.json").read_text())
     assert {row["method"] for row in report["rows"]} >= {"surgery", "legrad", "rollout", "gradeclip"}
+    assert not {"faithfulness", "words", "randomised", "shift"} & report.keys()
+    assert "deletion" not in report["rows"][0]
     assert not list(tmp_path.glob("*.partial"))
-
-
-def test_evaluate_on_a_folder(model, tmp_path, capsys):
-    """In the layout of PASCAL VOC, half of the pictures choose thresholds."""
-    root = tmp_path / "VOC2012"
-    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
-        (root / name).mkdir(parents=True)
-    for index in range(4):
-        pixels = np.zeros((20, 30), np.uint8)
-        pixels[4:12, 5 + index : 15 + index] = 8  # cat
-        palette = Image.new("P", (30, 20))
-        palette.putdata(pixels.flatten().tolist())
-        palette.putpalette([v for i in range(256) for v in (i, i, i)])
-        palette.save(root / f"SegmentationClass/p{index}.png")
-        Image.fromarray(np.dstack([pixels * 20] * 3)).save(root / f"JPEGImages/p{index}.jpg")
-    (root / "ImageSets/Segmentation/val.txt").write_text("".join(f"p{i}\n" for i in range(4)))
-    assert main(["evaluate", "--data", str(root), "--model", str(model), "--methods", "itsm", "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["pictures"] == 2
-    assert report["rows"][0]["things"] == 2
 
 
 @pytest.mark.parametrize(

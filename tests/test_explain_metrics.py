@@ -5,6 +5,7 @@ import oracles
 import pytest
 
 from explain import faithfulness, heatmap, metrics, shift
+from explain.iou_table import IouTable
 
 SQUARE = np.zeros((8, 8), dtype=bool)
 SQUARE[2:5, 3:6] = True
@@ -52,6 +53,28 @@ def test_void_pixels_have_no_say(measure):
     for height in (-50, 0.5, 50):
         changed = np.where(valid, values, height)
         assert np.array_equal(measure(changed, np.where(valid, SQUARE, True), valid=valid), expected)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_all_measures_at_once_are_each_alone(seed):
+    values, mask, valid, _ = drawn(seed)
+    if seed == 5:
+        values = np.round(values)  # several highest points
+    for voids in (None, valid):
+        found = metrics.measure(values, mask, voids)
+        hits, unions = metrics.overlaps(values, mask, valid=voids)
+        assert found.intersections.tolist() == hits.tolist()
+        assert found.unions.tolist() == unions.tolist()
+        assert found.contrast == metrics.msc(values, mask, voids)
+        assert found.hit == metrics.pointing_hit(values, mask, voids)
+    assert metrics.measure(values, ~valid, valid) is None
+    assert metrics.measure(values, np.ones_like(mask)).contrast is None
+    assert not metrics.measure(np.ones((2, 2)), SQUARE).hit, "a constant map points at nothing"
+    raised = np.zeros((8, 8), np.float32)
+    raised[3, 4] = 1
+    assert metrics.measure(raised, SQUARE).hit
+    raised[0, 0] = 1
+    assert not metrics.measure(raised, SQUARE).hit, "one of two highest points is off the thing"
 
 
 # --- IoU ---
@@ -114,14 +137,14 @@ def test_iou_refuses():
 
 
 def test_a_table_is_mean_over_pictures_then_over_classes():
-    perfect, table = SQUARE.astype(float), metrics.IouTable()
+    perfect, table = SQUARE.astype(float), IouTable()
     for _ in range(3):
         assert (table.add("cat", perfect, SQUARE) == 1).all()
     table.add("dog", -perfect, SQUARE)
     assert table.miou() == 1 / 2, "not 3/4, the mean over all pictures"
     # Of a class's pictures a small thing found and a large one missed: 1/2 by pictures, 1/10 by pixels.
     small, large = np.eye(2, dtype=bool)[:1], np.array([[True, False] * 9])
-    table = metrics.IouTable()
+    table = IouTable()
     table.add("cat", small.astype(float), small)
     table.add("cat", np.zeros((1, 18)), large)
     assert table.miou() == 1 / 2
@@ -129,7 +152,7 @@ def test_a_table_is_mean_over_pictures_then_over_classes():
 
 
 def test_a_table_is_the_oracles():
-    rows, table = [], metrics.IouTable()
+    rows, table = [], IouTable()
     for seed in range(9):
         values, mask, valid, whole = drawn(seed)
         rows.append(("abbbccccc"[seed], whole, mask, valid))
@@ -144,7 +167,7 @@ def test_a_table_is_the_oracles():
 
 
 def test_a_threshold_chosen_on_other_pictures():
-    chosen, measured = metrics.IouTable(), metrics.IouTable()
+    chosen, measured = IouTable(), IouTable()
     chosen.add("cat", np.array([[1.0, 0.4, 0.3, 0.0]]), np.array([[True, True, False, False]]))
     measured.add("cat", np.array([[1.0, 0.4, 0.2, 0.0]]), np.array([[True, True, True, False]]))
     assert chosen.best_threshold() == 0.3, "of 0.3 and 0.35 the lower; at 0.3 itself the value 0.3 is out"
@@ -154,7 +177,7 @@ def test_a_threshold_chosen_on_other_pictures():
 
 
 def test_things_without_pixels_are_skipped_and_counted():
-    table = metrics.IouTable()
+    table = IouTable()
     assert table.add("cat", HAND_MAP, HAND_MASK) is not None
     assert table.add("cat", HAND_MAP, np.zeros((2, 2))) is None
     assert table.add("dog", HAND_MAP, HAND_MASK, ~HAND_MASK) is None
@@ -164,9 +187,9 @@ def test_things_without_pixels_are_skipped_and_counted():
     with pytest.raises(ValueError, match=r"no IoU at threshold 0\.52; allowed: 0\.0, 0\.05"):
         table.miou(0.52)
     with pytest.raises(ValueError, match="there is no score"):
-        metrics.IouTable().miou()
+        IouTable().miou()
     with pytest.raises(ValueError, match="there is no score"):
-        metrics.IouTable().pooled()
+        IouTable().pooled()
 
 
 def test_mean_of_classes():
@@ -291,7 +314,7 @@ def test_curves_are_the_loop(steps, batch):
 
     found = faithfulness.deletion_insertion(image, baseline, values, score, steps, batch)
     assert max(sizes) <= batch
-    assert sum(sizes) == 2 * (steps + 1)
+    assert sum(sizes) == 2 * steps, "the picture and the baseline are on both curves, and scored once"
     deletion, insertion = oracles.deletion_insertion(image, baseline, values, score, steps)
     np.testing.assert_allclose(found.deletion, deletion)
     np.testing.assert_allclose(found.insertion, insertion)

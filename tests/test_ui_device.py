@@ -20,34 +20,47 @@ from ui import device, downloads
 
 ROOT = Path(__file__).resolve().parents[1]
 FAKE_SPACES = """
-import multiprocessing, pickle, sys
+import inspect, multiprocessing, pickle, sys
+
+END = "no more steps"
 
 assert "torch" not in sys.modules, "spaces must be imported before torch"
 calls = []
 
 def worker(function, arguments, answer):
     try:
-        found = True, function(*pickle.loads(arguments))
+        found = function(*pickle.loads(arguments))
+        if inspect.isgeneratorfunction(function):
+            for step in found:
+                answer.send_bytes(pickle.dumps((True, step)))
+            found = END
+        answer.send_bytes(pickle.dumps((True, found)))
     except Exception as error:
-        found = False, error
-    answer.send_bytes(pickle.dumps(found))
+        answer.send_bytes(pickle.dumps((False, error)))
+
+def steps(function, duration, arguments):
+    calls.append(duration(*arguments))
+    fork = multiprocessing.get_context("fork")
+    received, answer = fork.Pipe(duplex=False)
+    process = fork.Process(target=worker, args=(function, pickle.dumps(arguments), answer))
+    process.start()
+    answer.close()
+    while True:
+        assert received.poll(120), "the worker hangs"
+        good, found = pickle.loads(received.recv_bytes())
+        if not good:
+            raise found
+        if found == END:
+            return process.join()
+        yield found
+        if not inspect.isgeneratorfunction(function):
+            return process.join()
 
 def GPU(duration):
     def wrap(function):
-        def lent(*arguments):
-            calls.append(duration(*arguments))
-            fork = multiprocessing.get_context("fork")
-            received, answer = fork.Pipe(duplex=False)
-            process = fork.Process(target=worker, args=(function, pickle.dumps(arguments), answer))
-            process.start()
-            answer.close()
-            assert received.poll(120), "the worker hangs"
-            good, found = pickle.loads(received.recv_bytes())
-            process.join()
-            if not good:
-                raise found
-            return found
-        return lent
+        if inspect.isgeneratorfunction(function):
+            return lambda *arguments: steps(function, duration, arguments)
+        return lambda *arguments: list(steps(function, duration, arguments))[0]
     return wrap
 
 def gradio_auto_wrap(function):
@@ -93,12 +106,17 @@ except explain.ModelUnavailable as error:
 assert kept() == before, "what a worker keeps does not come back"
 assert len(spaces.calls) == 2, spaces.calls
 
+before = kept()
+streamed = list(device.compare("toy-vit", image, "a cat", ["itsm", "rollout"], True))
+assert [name for name, *_ in streamed] == ["depth", "itsm", "rollout"], streamed
+assert kept() == before and len(spaces.calls) == 3
+
 device.fetch(hub)
 assert downloaded, "models are downloaded in this process"
 before = kept()
 assert device.explain_picture(hub, image, ["a cat"], ["itsm"])["itsm"][0].prompt == "a cat"
 assert kept() == before
-assert 0 < spaces.calls[0] < spaces.calls[2] <= 60, spaces.calls
+assert 0 < spaces.calls[0] < spaces.calls[3] <= 60, spaces.calls
 print("lent", spaces.calls)
 """
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 import toyland
 from explain import METHODS
-from ui import choices, device, drawing, export, link, page, view
+from ui import choices, compare_export, device, drawing, export, link, page, view
 from ui import explain_events as events
 from ui.drawing import COLORMAPS, Look
 
@@ -265,13 +265,14 @@ def built():
     return in_a_loop(page.build_page)
 
 
-@pytest.fixture
-def picture_state(built):
-    """The state that holds the visitor's picture."""
-    (state,) = (
+@pytest.fixture(params=["Explain", "Compare"])
+def picture_state(built, request):
+    """The state that holds the visitor's picture, on each tab that has one."""
+    states = [
         b for b in built.blocks.values() if isinstance(b, gr.State) and isinstance(b.value, view.Picture)
-    )
-    return state
+    ]
+    explain_state, compare_state = states
+    return explain_state if request.param == "Explain" else compare_state
 
 
 def test_a_picture_stays_as_long_as_the_page_is_open(built, picture_state):
@@ -298,10 +299,11 @@ def test_lanes_are_shared_and_only_models_are_in_theirs(built):
     for event in built.fns.values():
         lanes.setdefault(event.concurrency_id, set()).add(event.name)
         limits.setdefault(event.concurrency_id, set()).add(event.concurrency_limit)
-    assert lanes["model"] == {"explain", "answer_link", "choose_word"}
+    assert lanes["model"] == {"explain", "answer_link", "choose_word", "compare", "compare_if_new"}
     assert lanes["download"] == {"fetch", "fetch_link"}
-    assert lanes["redraw"] == {"redraw"}
-    assert sum(event.concurrency_id == "save" for event in built.fns.values()) == 1 + len(export.SAVERS)
+    assert lanes["redraw"] == {"redraw", "redraw_if_restyled"}
+    files = 1 + len(export.SAVERS) + len(compare_export.SAVERS)
+    assert sum(event.concurrency_id == "save" for event in built.fns.values()) == files
     assert (limits["model"], limits["save"]) == ({1}, {2})
 
 

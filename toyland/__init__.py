@@ -5,7 +5,7 @@ This package draws without torch; training and evaluation (`toyland.clip_trainin
 
 from toyland.captions import match_place, match_things, plain_caption, write_caption
 from toyland.drawing import draw_scene, scene_boxes, scene_masks
-from toyland.scene import SPLITS, UNSEEN_PAIRS, Scene, Split, Thing, sample_scene
+from toyland.scene import SPLITS, UNSEEN_PAIRS, Scene, Split, Thing, sample_scene, with_background
 from toyland.vocabulary import PLACE_PHRASES, plain_noun, with_article
 
 
@@ -32,5 +32,6 @@ __all__ = [
     "scene_boxes",
     "scene_masks",
     "with_article",
+    "with_background",
     "write_caption",
 ]

@@ -15,6 +15,8 @@ BOX_PIXELS = 512  # boxes are read off masks of this size
 
 CACHED_SIDE = 128  # larger sprites and places are drawn afresh: a server must not fill its memory with them
 
+_VISIBLE = [0] * 128 + [255] * 128  # by alpha: a pixel is of the thing that covers more than half of it
+
 _cached_place = lru_cache(maxsize=512)(draw_place)
 _cached_thing = lru_cache(maxsize=4096)(draw_thing)
 
@@ -57,7 +59,7 @@ def scene_masks(scene: Scene, pixels: int) -> np.ndarray:
     owner = Image.new("I", (pixels, pixels), 0)
     for number, thing in enumerate(scene.things, start=1):
         _, alpha, corner = _placed(thing, pixels)
-        owner.paste(number, corner, alpha.point(lambda a: 255 * (a > 127)))
+        owner.paste(number, corner, alpha.point(_VISIBLE))
     return np.asarray(owner)[None] == np.arange(1, len(scene.things) + 1)[:, None, None]
 
 

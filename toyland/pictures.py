@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import count
 from random import Random
@@ -9,12 +10,14 @@ from random import Random
 import numpy as np
 
 from explain.eclip_training import Captioned
-from explain.evaluation import Subject, Thing
-from toyland.captions import write_caption
+from explain.subjects import Subject, Thing
+from toyland.captions import plain_caption, write_caption
 from toyland.drawing import draw_scene, scene_masks
 from toyland.scene import sample_scene
 
 FIRST = 900_000_000  # scenes of the training split that no CLIP was trained on
+
+FUNCTION_WORDS = frozenset({"a", "an", "and", "by", "in", "on", "the"})  # of plain captions
 
 
 def captioned(size: tuple[int, int]) -> Iterator[Captioned]:
@@ -26,12 +29,14 @@ def captioned(size: tuple[int, int]) -> Iterator[Captioned]:
         yield Captioned(draw_scene(scene, max(size)), caption, mask)
 
 
-def labelled(split: str, size: tuple[int, int], count: int) -> Iterator[Subject]:
-    """Scenes of a split, every thing asked for by its colour and kind; scores count for its kind.
+def labelled(split: str, size: tuple[int, int], count: int, first: int = 0) -> Iterator[Subject]:
+    """`count` scenes of a split from number `first`, every thing asked for by its colour and kind; scores count for
+    its kind. Scenes before `first` are not drawn.
 
-    Two things of one colour and kind are one question, their masks together.
+    Two things of one colour and kind are one question, their masks together. The caption is the plain one; its
+    content words are all but articles, prepositions and "and".
     """
-    for number in range(count):
+    for number in range(first, first + count):
         scene = sample_scene(number, split)
         masks = scene_masks(scene, max(size))
         things: dict[str, Thing] = {}
@@ -40,4 +45,6 @@ def labelled(split: str, size: tuple[int, int], count: int) -> Iterator[Subject]
             things[thing.phrase] = Thing(
                 thing.kind, thing.phrase, mask if before is None else mask | before.mask
             )
-        yield Subject(draw_scene(scene, max(size)), tuple(things.values()))
+        caption = plain_caption(scene)
+        content = tuple(word for word in re.findall(r"\w+", caption) if word not in FUNCTION_WORDS)
+        yield Subject(draw_scene(scene, max(size)), tuple(things.values()), None, caption, content)

@@ -8,7 +8,7 @@ places co-occur as they do in web pictures (boats mostly on water); the balanced
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 
 from toyland.art import COLOURS, KINDS, PLACES
@@ -173,6 +173,18 @@ def sample_scene(
         if thing is not None:
             placed.append(thing)
     return Scene(seed, split, place, variant, tuple(placed))
+
+
+def with_background(scene: Scene, about: int, usual: bool) -> Scene:
+    """The same things elsewhere: where thing number `about` usually is, or where it never usually is.
+
+    The scene itself if that already holds; else a place chosen by the seed alone.
+    """
+    at_home = USUAL_PLACES[scene.things[about].kind]
+    if (scene.place in at_home) == usual:
+        return scene
+    places = [place for place in PLACES if (place in at_home) == usual]
+    return replace(scene, place=Random(f"background-{scene.seed}").choice(places))
 
 
 def _sample_kind(rng: Random, usual_share: float, place: str, taken: set[str]) -> str:

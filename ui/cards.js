@@ -1,34 +1,10 @@
-// Builds the cards from props.value. Texts are set with textContent only.
-const make = (tag, className, text) => {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined && text !== null) node.textContent = text;
-  return node;
-};
+// Builds the cards from props.value (after dom.js).
+const describe = (map, prompt) => `${map.term} of “${prompt}”. ${map.caption || map.sentence}`;
 
-const picture = (map, prompt) => {
-  const image = make("img");
-  image.src = map.src;
-  image.width = map.width;
-  image.height = map.height;
-  image.alt = `${map.term} of “${prompt}”. ${map.caption || map.sentence}`;
-  return image;
-};
-
-const enlarge = (map, prompt) => {
-  const dialog = make("dialog", "tl-large");
-  const close = make("button", "tl-close", "Close");
-  close.type = "button";
-  const figure = make("figure");
-  const text = make("figcaption");
-  text.append(make("strong", "", `“${prompt}”`), make("span", "", `${map.title} (${map.term})`));
-  if (map.caption) text.append(make("span", "", map.caption));
-  figure.append(picture(map, prompt), text);
-  dialog.append(figure, close);
-  dialog.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
-  element.append(dialog);
-  dialog.showModal();
+const enlargeMap = (map, prompt) => {
+  const lines = [make("strong", "", `“${prompt}”`), make("span", "", `${map.title} (${map.term})`)];
+  if (map.caption) lines.push(make("span", "", map.caption));
+  enlarge(pictureOf(map, describe(map, prompt)), lines);
 };
 
 const mapFigure = (map, card, cardIndex, mapIndex) => {
@@ -39,8 +15,8 @@ const mapFigure = (map, card, cardIndex, mapIndex) => {
   const open = make("button", "tl-picture");
   open.type = "button";
   open.title = "Show larger";
-  open.append(picture(map, card.selected || card.prompt));
-  open.addEventListener("click", () => enlarge(map, card.selected || card.prompt));
+  open.append(pictureOf(map, describe(map, card.selected || card.prompt)));
+  open.addEventListener("click", () => enlargeMap(map, card.selected || card.prompt));
   const below = make("div", "tl-map-below");
   const sentence = make("p", map.caption ? "tl-finding" : "tl-sentence", map.caption || map.sentence);
   if (map.caption) {
@@ -111,29 +87,12 @@ const cardArticle = (card, cardIndex) => {
   return article;
 };
 
-const scale = (colours) => {
-  const row = make("div", "tl-scale");
-  const strip = make("span", "tl-strip");
-  strip.style.background = `linear-gradient(to right, ${colours.join(", ")})`;
-  row.append(make("span", "", "low"), strip, make("span", "", "high"), make("span", "tl-scale-note", "Each map has its own scale."));
-  return row;
-};
-
-const waitingCard = (source) => {
-  const article = make("article", "tl-card tl-waiting");
-  const image = make("img");
-  image.src = source;
-  image.alt = "The picture that is about to be explained";
-  article.append(image, make("p", "", "The model is waking up. The maps appear here in a moment."));
-  return article;
-};
-
 const draw = () => {
   const target = element.querySelector(".tl-cards");
   const value = props.value;
   if (!target || !value) return;
   const parts = value.cards.map(cardArticle);
-  if (parts.length) parts.unshift(scale(value.scale));
+  if (parts.length) parts.unshift(scaleRow(value.scale));
   else if (value.waiting) parts.push(waitingCard(value.waiting));
   target.replaceChildren(...parts);
 };

@@ -24,13 +24,17 @@ class Option:
 class Choice(gr.HTML):
     """A drop-down list. Set it with choice_value(); handlers receive the chosen name. Event: `choose`."""
 
-    def __init__(self, value: dict[str, Any], elem_id: str) -> None:
+    def __init__(
+        self, value: dict[str, Any] | None = None, elem_id: str | None = None, render: bool = True
+    ) -> None:
         super().__init__(
             value=value,
             html_template='<label class="tl-choice"><span></span><select></select></label>',
             js_on_load=(_HERE / "choice.js").read_text(encoding="utf-8"),
             apply_default_css=False,
             elem_id=elem_id,
+            elem_classes="choice",
+            render=render,  # Gradio passes it when it makes the component again for an update
         )
 
     def preprocess(self, payload: Any) -> str:  # type: ignore[override]

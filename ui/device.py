@@ -12,7 +12,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,6 +28,7 @@ if ZERO_GPU:
     import spaces
 
 Progress = Callable[[float, str], None]
+DEPTH = "depth"  # not a method: the first of what `compare` yields
 
 
 def explain_picture(
@@ -44,6 +46,19 @@ def explain_picture(
     if ZERO_GPU:
         return _explain_there(model, image, tuple(prompts), tuple(methods))
     return _explain(model, image, tuple(prompts), tuple(methods))
+
+
+def compare(
+    model: str, image: Image.Image, prompt: str, methods: Sequence[str], random_weights: bool = False
+) -> Iterator[tuple[str, Any, float]]:
+    """Many methods about one picture and prompt, each as soon as it is ready: (name, Explanation, seconds).
+
+    First comes (DEPTH, similarity maps after every block, 0.0). Methods that the model lacks are left out.
+    `random_weights`: asks the same architecture with weights that were never trained.
+    """
+    _must_be_here(model)
+    asking = _compare_there if ZERO_GPU else _compare
+    yield from asking(model, image, prompt, tuple(methods), random_weights)
 
 
 def fetch(model: str, progress: Progress | None = None) -> None:
@@ -147,7 +162,9 @@ def _must_be_here(model: str) -> None:
         )
 
 
-def _seconds(model: str, image: Image.Image, prompts: Sequence[str], methods: Sequence[str]) -> int:
+def _seconds(
+    model: str, image: Image.Image, prompts: Sequence[str] | str, methods: Sequence[str], random: bool = False
+) -> int:
     """How long ZeroGPU should lend the GPU: visitors have few minutes a day, so as short as is safe.
 
     Built-in models wait on the GPU; others are loaded there in each call, at some 100 MB a second from a busy disk.
@@ -159,7 +176,8 @@ def _seconds(model: str, image: Image.Image, prompts: Sequence[str], methods: Se
     entry = find(model)
     loading = 0 if entry.local else 3 + entry.megabytes // 100
     slow = sum(name in METHODS and METHODS[name].own_forwards for name in methods)
-    return min(60, 6 + len(prompts) * len(methods) + 10 * slow + loading)
+    asked = 1 if isinstance(prompts, str) else len(prompts)
+    return min(60, 6 + asked * len(methods) + 10 * slow + loading)
 
 
 def _explain(
@@ -173,6 +191,32 @@ def _explain(
     with _memory_in_plain_words(model):
         clip = _load(model)
         return explain.explain_methods(clip, image, prompts, methods)
+
+
+def _compare(
+    model: str, image: Image.Image, prompt: str, methods: tuple[str, ...], random_weights: bool
+) -> Iterator[tuple[str, Any, float]]:
+    import explain
+
+    with _memory_in_plain_words(model):
+        clip = _without_training(model) if random_weights else _load(model)
+        depth = explain.explain_depth(clip, image, prompt)
+    yield DEPTH, depth, 0.0
+    supported = [name for name in methods if explain.METHODS[name].supports(clip) is None]
+    answers = explain.each_method(clip, image, [prompt], supported)
+    for _ in supported:
+        with _memory_in_plain_words(
+            model
+        ):  # nothing is yielded in here: the next step may be another thread's
+            name, (explanation,), seconds = next(answers)
+        yield name, explanation, seconds
+
+
+@lru_cache(maxsize=1)  # only whoever holds the model's lane comes here
+def _without_training(model: str) -> explain.Clip:
+    import explain
+
+    return explain.randomised(_load(model))
 
 
 @contextmanager
@@ -191,3 +235,4 @@ def _memory_in_plain_words(model: str) -> Iterator[None]:
 
 if ZERO_GPU:
     _explain_there = spaces.GPU(duration=_seconds)(_explain)
+    _compare_there = spaces.GPU(duration=_seconds)(_compare)

@@ -51,7 +51,7 @@ def cards(view: View, look: Look) -> dict[str, Any]:
 
 def waiting(picture: Picture) -> dict[str, Any]:
     """What the cards show before the first answer: the picture, and that its maps are on their way."""
-    return {"cards": [], "waiting": _encoded(shrink(picture.open()))}
+    return {"cards": [], "waiting": encoded(shrink(picture.open()))}
 
 
 def drawn_map(explanation: explain.Explanation, turned: bool) -> np.ndarray:
@@ -98,7 +98,7 @@ def _map(view: View, look: Look, index: int, method: str, truth: Subject | None)
         "sentence": wording.what_it_is(METHODS[method]),
         "width": overlay.width,
         "height": overlay.height,
-        "src": _encoded(overlay),
+        "src": encoded(overlay),
     }
     if truth is not None:
         msc = contrast_points(values, truth.mask)
@@ -122,7 +122,7 @@ def scale(colormap: str) -> list[str]:
     return ["#" + bytes(step).hex() for step in heatmap.colour(np.linspace(0, 1, 9)[None], colormap)[0]]
 
 
-def _encoded(image: Image.Image) -> str:
+def encoded(image: Image.Image) -> str:
     """A picture as a data address: JPEG, for looking at; what people measure they download."""
     file = io.BytesIO()
     image.convert("RGB").save(file, "JPEG", quality=88, subsampling=0)

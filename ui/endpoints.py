@@ -8,7 +8,7 @@ import gradio as gr
 
 from ui import device
 from ui.errors import told
-from ui.explain_wiring import MODEL_LANE
+from ui.lanes import MODEL_LANE
 from ui.link import FIRST_METHODS
 from ui.picture_input import picture_input
 from ui.view import Picture, parse_prompts

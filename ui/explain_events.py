@@ -14,12 +14,12 @@ import gradio as gr
 
 import toyland
 from ui import choices, downloads, drawing, export, wording
+from ui.asking import GALLERY_SEEDS
 from ui.drawing import Look
 from ui.errors import in_plain_words, told
 from ui.link import FIRST_METHODS, NO_METHOD, read_query, write_query
 from ui.view import SPLIT, Picture, View, look, parse_prompts, scene_picture, select_word, suggested_prompts
 
-GALLERY_SEEDS = (18, 10, 16, 17, 19, 0)
 NO_PROGRESS = gr.Progress()
 
 Answer = tuple[View, str, str, str, dict[str, Any], dict[str, Any]]
@@ -144,17 +144,19 @@ def save_map(
         card, place = _event_field(event, "card", int), _event_field(event, "map", int)
         if not (0 <= card < len(seen.prompts) and 0 <= place < len(seen.methods)):
             raise ValueError("this map is not on the page any more: press Explain and save it again")
-    yield from _file(lambda folder: export.save_overlay(seen, look_now, card, seen.methods[place], folder))
+    yield from saved_file(
+        lambda folder: export.save_overlay(seen, look_now, card, seen.methods[place], folder)
+    )
 
 
 def save_as(kind: str, view: View | None, opacity: float, colormap: str, turned: bool) -> Iterator[str]:
     """Everything on the page as a file of one kind, a key of export.SAVERS."""
     with in_plain_words():
         seen, look_now = _answered(view), Look(opacity, colormap, turned)
-    yield from _file(lambda folder: export.SAVERS[kind](seen, look_now, folder))
+    yield from saved_file(lambda folder: export.SAVERS[kind](seen, look_now, folder))
 
 
-def _file(save: Callable[[Path], Path]) -> Iterator[str]:
+def saved_file(save: Callable[[Path], Path]) -> Iterator[str]:
     """Writes a file, hands it over (Gradio copies it), and removes it."""
     folder = Path(tempfile.mkdtemp(prefix="tokenlight-"))
     try:

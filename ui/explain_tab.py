@@ -5,24 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
-import toyland
 from ui import choices, drawing, export, wording
-from ui import explain_events as events
+from ui.asking import picture_chooser
 from ui.cards import Cards
 from ui.choice import Choice, Option, choice_value
 from ui.drawing import COLORMAPS, Look
 from ui.explain_wiring import Controls, connect
 from ui.link import Question
-from ui.picture_input import picture_input
-from ui.view import SPLIT, Picture
+from ui.view import Picture
 
 VIEW_SECONDS = 3600  # how long an answer is kept after it was given; only words and looks need it
 
 
-def build_tab(default_model: str) -> None:
-    """Lays the tab out in the Blocks that is open, and connects it."""
+def build_tab(default_model: str) -> Controls:
+    """Lays the tab out in the Blocks that is open, and connects it; its components, for other tabs to read."""
     question = Question(model=default_model)
     states = {
         # Their defaults are what a visitor has whose state is gone: better no picture than one that is not shown.
@@ -31,31 +28,21 @@ def build_tab(default_model: str) -> None:
         "suggested": gr.State(""),
         "default_model": gr.State(default_model),
     }
-    with gr.Row(elem_id="explain-tab"):
-        with gr.Column(scale=4, min_width=320, elem_id="asking"):
+    with gr.Row(elem_id="explain-tab", elem_classes="tab-row"):
+        with gr.Column(scale=4, min_width=320, elem_id="asking", elem_classes="asking"):
             asking = _asking(question)
         with gr.Column(scale=9, min_width=320, elem_id="answers"):
             answers = _answers(question) | _keeping()
             with gr.Accordion("What am I seeing, and what can it not tell me?", open=False):
                 gr.Markdown(wording.EXPLAINER)
-    connect(Controls(**states, **asking, **answers))
+    controls = Controls(**states, **asking, **answers)
+    connect(controls)
+    return controls
 
 
 def _asking(question: Question) -> dict[str, Any]:
     """The left column: what is looked at, what is asked, and who answers."""
-    parts: dict[str, Any] = {}
-    parts["image"] = picture_input(question.picture.open(), label="Picture", elem_id="picture")
-    parts["gallery"] = gr.Gallery(
-        [_thumbnail(seed) for seed in events.GALLERY_SEEDS],
-        label="Drawn scenes",
-        show_label=False,
-        columns=len(events.GALLERY_SEEDS),
-        object_fit="cover",
-        allow_preview=False,
-        buttons=[],
-        elem_id="gallery",
-    )
-    parts["new_scene"] = gr.Button("Draw me a new one", size="sm", elem_id="new-scene")
+    parts = picture_chooser(question.picture)
     parts["prompts"] = gr.Textbox(
         question.text,
         label="Prompts, one per line",
@@ -63,36 +50,44 @@ def _asking(question: Question) -> dict[str, Any]:
         lines=3,
         max_lines=8,
         elem_id="prompts",
+        elem_classes="prompt-box",
     )
     parts["explain"] = gr.Button("Explain", variant="primary", elem_id="explain")
-    parts["status"] = gr.Markdown("The model is waking up.", elem_id="status")
+    parts["status"] = gr.Markdown("The model is waking up.", elem_id="status", elem_classes="status-line")
     parts["model"] = Choice(choices.plain("Model", question.model), elem_id="model")
     note = wording.BUILT_IN_NOTE if question.model.startswith("toy-") else ""
-    parts["model_note"] = gr.Markdown(note, elem_id="model-note")
+    parts["model_note"] = gr.Markdown(note, elem_id="model-note", elem_classes="model-note")
     return parts
-
-
-def _thumbnail(seed: int) -> tuple[Image.Image, str]:
-    """A drawn scene, small, and in words for those who cannot see it."""
-    scene = toyland.sample_scene(seed, SPLIT)
-    return toyland.draw_scene(scene, 160), scene.caption
 
 
 def _answers(question: Question) -> dict[str, Any]:
     """The right column: which maps, how they are drawn, and the cards."""
     look = Look()
     parts: dict[str, Any] = {}
-    with gr.Row(elem_id="look"):
+    with gr.Row(elem_id="look", elem_classes="look-row"):
         parts["method"] = Choice(choices.plain("Map", question.method), elem_id="method")
         parts["beside"] = Choice(choices.plain("Beside it", question.beside), elem_id="beside")
         colours = {"": [Option(name, label) for name, label in COLORMAPS.items()]}
         parts["colormap"] = Choice(choice_value("Colours", look.colormap, colours), elem_id="colormap")
-        parts["opacity"] = gr.Slider(
-            0, 1, look.opacity, step=0.05, label="Strength", buttons=[], min_width=140, elem_id="opacity"
-        )
+        parts["opacity"] = strength(look.opacity, "opacity")
         parts["turned"] = gr.Checkbox(look.turned, label="Reverse first map", min_width=140, elem_id="turned")
     parts["cards"] = Cards(drawing.waiting(question.picture))
     return parts
+
+
+def strength(value: float, elem_id: str) -> gr.Slider:
+    """How strongly maps are drawn over the picture."""
+    return gr.Slider(
+        0,
+        1,
+        value,
+        step=0.05,
+        label="Strength",
+        buttons=[],
+        min_width=140,
+        elem_id=elem_id,
+        elem_classes="strength",
+    )
 
 
 def _keeping() -> dict[str, Any]:

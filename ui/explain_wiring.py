@@ -15,32 +15,22 @@ from gradio.events import Dependency
 from ui import explain_events as events
 from ui.cards import Cards
 from ui.choice import Choice
+from ui.lanes import (
+    DOWNLOAD_LANE,
+    DRAWING_LANE,
+    FULL_LINK,
+    MODEL_LANE,
+    PRIVATE,
+    QUIET,
+    SAVE_FILE,
+    SAVE_LANE,
+)
 from ui.picture_input import PictureInput
 
-MODEL_LANE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
-DOWNLOAD_LANE: dict[str, Any] = {
-    "concurrency_id": "download",
-    "concurrency_limit": 200,
-}  # who waits costs nothing
-SAVE_LANE: dict[str, Any] = {"concurrency_id": "save", "concurrency_limit": 2}
-DRAWING_LANE: dict[str, Any] = {
-    "trigger_mode": "always_last",
-    "concurrency_id": "redraw",
-    "concurrency_limit": 4,
-}
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-QUIET: dict[str, Any] = {**PRIVATE, "show_progress": "hidden"}
-SAVE_FILE = """(file) => {
-  const link = document.createElement("a");
-  link.href = file.url;
-  link.download = file.orig_name;
-  link.click();
-}"""
 SHOW_CARDS = """() => {
   if (innerWidth < 700) document.getElementById("cards").scrollIntoView({ behavior: "smooth" });
 }"""
 Event = Callable[..., Dependency]  # what takes a handler: a trigger, or `then` and `success` of another event
-FULL_LINK = "(query) => location.origin + location.pathname + query"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from ui import device, wording
+from ui import compare_tab, device, explain_tab, wording
+from ui.compare_events import COMPARE_TAB
 from ui.endpoints import build_endpoints
-from ui.explain_tab import build_tab
 
 QUEUE = 200  # visitors who may wait; more are told to come back
 SESSIONS = 300  # visitors whose answers are kept at the same time; the one who was away longest goes first
@@ -29,7 +29,11 @@ def build_page(model: str = device.DEFAULT_MODEL) -> gr.Blocks:
     ) as page:
         build_endpoints()  # first, so that no handler of the same name takes theirs
         gr.Markdown(f"# {wording.TITLE}\n{wording.TAGLINE}", elem_id="heading")
-        build_tab(model)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tab("Explain", id="explain"):
+                explained = explain_tab.build_tab(model)
+            with gr.Tab("Compare", id=COMPARE_TAB) as comparing:
+                compare_tab.build_tab(model, tabs, comparing, explained)
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -25,19 +26,27 @@ class PictureInput(gr.Image):
 
 
 def picture_input(
-    value: Any = None, *, label: str, visible: bool = True, elem_id: str | None = None
+    value: Any = None,
+    *,
+    label: str,
+    visible: bool = True,
+    elem_id: str | None = None,
+    elem_classes: str | None = None,
+    sources: Sequence[str] = ("upload", "webcam", "clipboard"),
+    height: int = 300,
 ) -> PictureInput:
     """The picture box as every page of ours has it: any mode of picture, as a file."""
     return PictureInput(
         value=value,
         label=label,
         show_label=False,
-        height=300,
+        height=height,
         visible=visible,
         elem_id=elem_id,
+        elem_classes=elem_classes,
         type="filepath",
         image_mode=None,
         format="png",
-        sources=["upload", "webcam", "clipboard"],
+        sources=list(sources),
         buttons=["fullscreen"],
     )

@@ -79,6 +79,11 @@ def suggested_prompts(scene: toyland.Scene) -> str:
     return "\n".join(dict.fromkeys([*phrases, PLACE_NOUNS[scene.place][0]]))
 
 
+def suggested_prompt(scene: toyland.Scene | None) -> str:
+    """The first of them, for those who may ask one thing; "" for no scene."""
+    return suggested_prompts(scene).splitlines()[0] if scene is not None else ""
+
+
 def parse_prompts(text: str | None) -> tuple[str, ...]:
     """One prompt per line, without empty lines and repetitions; ValueError if none or too many remain."""
     text = text or ""
@@ -142,11 +147,15 @@ class Subject:
 
 def subject(view: View, card: int) -> Subject | None:
     """Where the prompt's subject really is; None for a photograph, or if the scene has nothing of that name."""
-    scene = view.picture.scene
-    if scene is None:
+    if view.picture.scene is None:
         return None
     prompt = view.selected.get(card, view.prompts[card])
-    masks = toyland.scene_masks(scene, view.shown.width)
+    return scene_subject(view.picture.scene, prompt, view.shown.width)
+
+
+def scene_subject(scene: toyland.Scene, prompt: str, pixels: int) -> Subject | None:
+    """Where what a prompt names is in a drawn scene; None if the scene has nothing of that name."""
+    masks = toyland.scene_masks(scene, pixels)
     found = toyland.match_things(scene, prompt)
     if found and masks[list(found)].any():
         names = dict.fromkeys(scene.things[index].phrase for index in found)

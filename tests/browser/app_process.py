@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
+PATIENCE = 60_000  # milliseconds; the first answer imports torch, and the machine may be busy
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -1,58 +1,15 @@
 """The page in a real browser, as a teacher uses it: upload, type, look, select a word, save, share."""
 
 import json
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 import toyland
-from tests.browser.app_process import CHROMIUM_FLAGS, chromium, running_app
-
-FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-PATIENCE = 60_000  # milliseconds; the first answer imports torch, and the machine may be busy
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
-    with running_app(tmp_path_factory.mktemp("page") / "app.log") as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = chromium()
-    if path is None:
-        if os.environ.get("TOKENLIGHT_REQUIRE_BROWSER") == "1":
-            pytest.fail("Chromium is missing (on Debian: apt-get install chromium)")
-        pytest.skip("Chromium is missing (on Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS + FAKE_CAMERA)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser, address) -> Iterator[Page]:
-    """A page that fails its test on any console error and on any request outside this machine."""
-    context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
-    page, problems = context.new_page(), []
-    page.set_default_timeout(PATIENCE)
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: _note_foreign(request.url, address, problems))
-    yield page
-    context.close()
-    assert problems == []
-
-
-def _note_foreign(url: str, address: str, problems: list[str]) -> None:
-    if not url.startswith((address, "data:", "blob:")):
-        problems.append(f"request to {url}")
+from tests.browser.app_process import PATIENCE, running_app
 
 
 def open_page(page: Page, address: str, query: str = "") -> None:

@@ -1,0 +1,43 @@
+"""The left column that tabs have in common: a picture to ask about, given or drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+import toyland
+from ui.picture_input import picture_input
+from ui.view import SPLIT, Picture
+
+GALLERY_SEEDS = (18, 10, 16, 17, 19, 0)
+
+
+def picture_chooser(picture: Picture, prefix: str = "") -> dict[str, Any]:
+    """The picture box, the drawn scenes under it, and the button that draws another; ids begin with `prefix`."""
+    return {
+        "image": picture_input(
+            picture.open(), label="Picture", elem_id=f"{prefix}picture", elem_classes="picture-box"
+        ),
+        "gallery": gr.Gallery(
+            [_thumbnail(seed) for seed in GALLERY_SEEDS],
+            label="Drawn scenes",
+            show_label=False,
+            columns=len(GALLERY_SEEDS),
+            object_fit="cover",
+            allow_preview=False,
+            buttons=[],
+            elem_id=f"{prefix}gallery",
+            elem_classes="scene-gallery",
+        ),
+        "new_scene": gr.Button(
+            "Draw me a new one", size="sm", elem_id=f"{prefix}new-scene", elem_classes="new-scene"
+        ),
+    }
+
+
+def _thumbnail(seed: int) -> tuple[Image.Image, str]:
+    """A drawn scene, small, and in words for those who cannot see it."""
+    scene = toyland.sample_scene(seed, SPLIT)
+    return toyland.draw_scene(scene, 160), scene.caption

@@ -1,0 +1,189 @@
+"""What happens on the Compare tab. Plain functions, values in and values out; the visitor's page holds the state."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+import toyland
+from ui import choices, compare_export, compare_link, comparison, comparison_drawing, wording
+from ui.asking import GALLERY_SEEDS
+from ui.comparison import Asked, Comparison
+from ui.comparison_drawing import Style, Tiles
+from ui.errors import in_plain_words, told
+from ui.explain_events import saved_file
+from ui.view import SPLIT, Picture, scene_picture, suggested_prompt
+
+BETWEEN = 0.15  # seconds between two looks at the tiles while they come
+COMPARE_TAB = "compare"  # its id among the tabs
+
+Answer = tuple[Comparison, dict[str, Any], str, str, str]
+Shown = tuple[Picture, Any, str, str, Any, Any, Any]
+Adopted = tuple[Picture, str, str]  # what was taken over from the Explain tab: picture, prompt, model
+
+
+def compare(
+    picture: Picture,
+    prompt: str,
+    model: str,
+    background: str,
+    shuffled: bool,
+    random: bool,
+    mask: str | None,
+    slow: bool,
+    opacity: float,
+    colormap: str,
+    order: str,
+    previous: Comparison | None,
+) -> Iterator[Answer]:
+    """Ask every method; what the page shows, as the tiles come. Nothing is yielded inside a `with`."""
+    with in_plain_words():
+        mask = mask if picture.scene is None else None
+        asked = Asked(picture, prompt, model, background, shuffled, random, mask)
+        tiles = Tiles(Style(opacity, colormap, order))
+        label, code, query = (
+            choices.model_label(model),
+            compare_export.as_python(asked),
+            compare_link.write_query(asked, order),
+        )
+        steps = comparison.compare(asked, slow, previous)
+    looked = 0.0
+    while True:
+        with in_plain_words():
+            found = next(steps, None)
+            if found is None:
+                return
+            if not found.answers or (not found.finished and time.monotonic() - looked < BETWEEN):
+                continue
+            drawn = tiles.value(found)
+        looked = time.monotonic()
+        said = wording.compared(len(found.answers), label, found.took, found.finished)
+        yield replace(found, style=tiles.style), drawn, said, code, query
+
+
+def compare_if_new(adopted: Adopted | None, *arguments: Any) -> Iterator[Any]:
+    """`compare` where a link or the other tab brought a new question; else all stays as it is."""
+    *_, previous = arguments
+    if adopted is None or (previous is not None and previous.adopted == adopted):
+        yield tuple(gr.skip() for _ in range(5))
+        return
+    for found, *rest in compare(*arguments):
+        yield replace(found, adopted=adopted), *rest
+
+
+@told
+def redraw(found: Comparison | None, opacity: float, colormap: str, order: str) -> Any:
+    """The kept maps as tiles, in another order or other colours; no model runs."""
+    if found is None:
+        return gr.skip()
+    return Tiles(Style(opacity, colormap, order)).value(found)
+
+
+@told
+def redraw_if_restyled(found: Comparison | None, opacity: float, colormap: str, order: str) -> Any:
+    """After an answer: what the visitor changed while the tiles came."""
+    if found is None or found.style == Style(opacity, colormap, order):
+        return gr.skip()
+    return redraw(found, opacity, colormap, order)
+
+
+def stopped(found: Comparison | None) -> str:
+    """The visitor has seen enough: the methods that have answered stay."""
+    count = len(found.answers) if found else 0
+    return f"Stopped. {count} {'method' if count == 1 else 'methods'} answered."
+
+
+def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
+    """The comparison that the page's address asks for, if it asks for one; and the tab to open."""
+    query = dict(request.query_params)
+    if query.get("tab") != COMPARE_TAB:
+        return tuple(gr.skip() for _ in range(14))
+    asked, order, problem = compare_link.read_query(query, default_model)
+    if problem:
+        gr.Warning(problem, title="About this link")
+    shown = list(_shown(asked.picture, asked.prompt, asked.prompt))
+    shown[-1] = gr.update(value=asked.background, visible=True)
+    return (
+        *shown,
+        choices.plain("Model", asked.model),
+        asked.shuffled,
+        asked.random,
+        comparison_drawing.order_choice(order),
+        comparison_drawing.before_the_first(asked.picture),
+        (asked.picture, asked.prompt, asked.model),
+        gr.update(selected=COMPARE_TAB),
+    )
+
+
+def adopt(picture: Picture, prompts: str, model: str, adopted: Adopted | None) -> tuple[Any, ...]:
+    """The tab is opened: with the Explain tab's picture, first prompt and model, if they are new."""
+    lines = [line.strip() for line in (prompts or "").splitlines() if line.strip()]
+    empty = picture.scene is None and picture.path is None
+    theirs = (picture, lines[0] if lines else "", model)
+    if empty or not lines or theirs == adopted:
+        return tuple(gr.skip() for _ in range(9))
+    with in_plain_words():
+        return (*_shown(picture, theirs[1], theirs[1]), choices.plain("Model", model), theirs)
+
+
+def show_models(selected: str) -> tuple[dict[str, Any], str]:
+    """The list of models, those that cannot be had now greyed, and what may be asked of the chosen one."""
+    return choices.models(selected), choices.model_note(selected)
+
+
+def show_models_of(found: Comparison | None, default_model: str) -> tuple[dict[str, Any], str]:
+    """The same for the model that answered last: after a failure the list goes back to it."""
+    return show_models(found.asked.model if found else default_model)
+
+
+def take_picture(path: str | None) -> tuple[Picture, Any, Any, Any]:
+    """The visitor filled the picture box: its background cannot be changed, but a mask can be given."""
+    return Picture(path=path), *_for_uploads()
+
+
+def no_picture() -> tuple[Picture, str]:
+    """The visitor emptied the picture box; the tiles stay until the next answer."""
+    return Picture(), "Now choose a picture."
+
+
+def pick_scene(event: gr.SelectData, prompt: str, suggested: str) -> Shown:
+    """A scene of the gallery."""
+    return _scene(GALLERY_SEEDS[event.index], prompt, suggested)
+
+
+def new_scene(prompt: str, suggested: str) -> Shown:
+    """A scene that nobody has seen before, or hardly anybody."""
+    return _scene(secrets.randbelow(toyland.SPLITS[SPLIT].count), prompt, suggested)
+
+
+def save_as(kind: str, found: Comparison | None, opacity: float, colormap: str, order: str) -> Iterator[str]:
+    """Everything on the page as a file of one kind, a key of compare_export.SAVERS."""
+    with in_plain_words():
+        if found is None or not found.answers:
+            raise ValueError("there is nothing to save yet: press Compare")
+        style = Style(opacity, colormap, order)
+    yield from saved_file(lambda folder: compare_export.SAVERS[kind](found, style, folder))
+
+
+def _scene(seed: int, prompt: str, suggested: str) -> Shown:
+    """Another scene; a prompt that a visitor typed stays, a suggested one changes."""
+    picture = scene_picture(seed)
+    fresh = suggested_prompt(picture.scene)
+    typed = prompt.strip() and prompt.strip() != suggested.strip()
+    return _shown(picture, prompt if typed else fresh, fresh)
+
+
+def _shown(picture: Picture, prompt: str, suggested: str) -> Shown:
+    """Picture, what the box shows, prompt, suggestion, mask and background."""
+    drawn = picture.scene is not None
+    last = (gr.update(visible=False), None, gr.update(visible=True)) if drawn else _for_uploads()
+    return picture, picture.open(), prompt, suggested, *last
+
+
+def _for_uploads() -> tuple[Any, Any, Any]:
+    return gr.update(visible=True), None, gr.update(visible=False, value=wording.AS_DRAWN)

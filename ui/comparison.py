@@ -1,0 +1,202 @@
+"""One picture and one prompt before all methods: what was asked, what came back, and how well each map falls on the
+thing where that is known. Nothing is shared between visitors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+import toyland
+from ui import device
+from ui.view import Picture, Subject, parse_prompts, scene_subject, shrink
+from ui.wording import AS_DRAWN, BACKGROUNDS, USUAL
+
+if TYPE_CHECKING:
+    import explain
+
+MEASURED = 384  # pixels of the longer side of the masks that maps are measured on
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a visitor asks. The three switches are experiments on the same question; `mask` is a picture file, white
+    where the thing is, for pictures that are not drawn.
+    """
+
+    picture: Picture
+    prompt: str
+    model: str
+    background: str = AS_DRAWN
+    shuffled: bool = False
+    random: bool = False
+    mask: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.background not in BACKGROUNDS:
+            raise ValueError(f"unknown background {self.background!r}; choose from {', '.join(BACKGROUNDS)}")
+        if len(parse_prompts(self.prompt)) > 1:
+            raise ValueError("All methods answer one prompt at a time: give one line")
+
+    @property
+    def plain(self) -> Asked:
+        """The same question without the experiments."""
+        return replace(self, background=AS_DRAWN, shuffled=False, random=False)
+
+    @property
+    def words(self) -> str:
+        """The prompt as the model is asked."""
+        (prompt,) = parse_prompts(self.prompt)
+        return shuffle(prompt) if self.shuffled else prompt
+
+    @property
+    def shown(self) -> Picture:
+        """The picture with the background that is asked for."""
+        scene = self.picture.scene
+        if scene is None or self.background == AS_DRAWN:
+            return self.picture
+        found = toyland.match_things(scene, self.prompt)
+        about = found[0] if found else 0
+        return Picture(scene=toyland.with_background(scene, about, usual=self.background == USUAL))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How well a map falls on the thing: contrast (mSC) from -100 to 100, overlap (IoU) in percent at the best
+    threshold for this map, and whether its highest point is on the thing.
+    """
+
+    contrast: float
+    overlap: float
+    hit: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The answers so far. `depth`: similarity maps (h, w) after every block; `lacking`: method -> why it has no map;
+    `before`: what the methods measured before the experiments were switched on.
+    """
+
+    asked: Asked
+    image: Image.Image  # RGB, at most view.LONGEST pixels
+    truth: Subject | None = None
+    answers: Mapping[str, explain.Explanation] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    depth: tuple[np.ndarray, ...] = ()
+    depth_contrasts: tuple[float, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, Measured] = field(default_factory=dict)
+    took: float = 0.0
+    finished: bool = False
+    style: Any = None  # how its tiles were drawn while they came
+    adopted: Any = None  # what of the Explain tab or of a link it answers, if it does
+
+    @property
+    def first(self) -> explain.Explanation | None:
+        """Any of the answers: prompt, score and notes are the same in all."""
+        return next(iter(self.answers.values()), None)
+
+
+def compare(asked: Asked, slow: bool, previous: Comparison | None = None) -> Iterator[Comparison]:
+    """Asks every method that the model supports; yields after each. `slow`: also those that run the model hundreds
+    of times, which come last. `previous` answers give `before`, if they are to the same question.
+    """
+    from explain import METHODS
+    from explain.catalogue import find
+
+    begun = time.perf_counter()
+    image = asked.shown.open()
+    lacking = find(asked.model).lacks
+    now = Comparison(asked, shrink(image), _truth(asked, image.size), before=_before(asked, previous))
+    names = [m.name for m in METHODS.values() if not m.own_forwards]
+    if slow:
+        names += [m.name for m in METHODS.values() if m.own_forwards]
+    now = replace(now, lacking={name: lacking[name] for name in METHODS if name in lacking})
+    for name, found, seconds in device.compare(asked.model, image, asked.words, names, asked.random):
+        now = _with_depth(now, found) if name == device.DEPTH else _with_answer(now, name, found, seconds)
+        now = replace(now, took=time.perf_counter() - begun)
+        yield now
+    yield replace(now, finished=True)
+
+
+def measure(heatmap: np.ndarray, mask: np.ndarray) -> Measured:
+    """A raw map (h, w) on a mask (H, W) of a thing."""
+    from explain import metrics
+
+    return Measured(
+        100 * metrics.msc(heatmap, mask),
+        100 * float(metrics.ious(heatmap, mask).max()),
+        metrics.pointing_hit(heatmap, mask),
+    )
+
+
+def shuffle(prompt: str) -> str:
+    """The words in another order, the same every time; one word, or equal words, cannot be shuffled."""
+    words = prompt.split()
+    rng = Random(prompt)
+    for _ in range(20):
+        mixed = rng.sample(words, len(words))
+        if mixed != words:
+            return " ".join(mixed)
+    return prompt
+
+
+def read_mask(path: str, size: tuple[int, int]) -> np.ndarray:
+    """A mask (H, W) from a picture file that is white on the thing and black elsewhere.
+
+    ValueError where nothing or everything is white, and where its shape is not that of the picture (width, height).
+    """
+    import explain
+
+    picture = explain.read_image(path).convert("L")
+    if abs(picture.width * size[1] - picture.height * size[0]) > 0.02 * picture.width * size[1]:
+        raise ValueError(
+            f"The mask is {picture.width} x {picture.height} pixels and the picture {size[0]} x {size[1]}: "
+            "it must have the picture's proportions"
+        )
+    mask = np.asarray(picture.resize(_measured_size(size), Image.Resampling.NEAREST)) > 127
+    if mask.all() or not mask.any():
+        colour = "white" if mask.all() else "black"
+        raise ValueError(f"The mask is all {colour}: paint the thing white and everything else black")
+    return mask
+
+
+def _truth(asked: Asked, size: tuple[int, int]) -> Subject | None:
+    scene = asked.shown.scene
+    if scene is not None:
+        return scene_subject(scene, asked.prompt, MEASURED)
+    if asked.mask is None:
+        return None
+    return Subject(read_mask(asked.mask, size), "the thing", "the rest of the picture")
+
+
+def _measured_size(size: tuple[int, int]) -> tuple[int, int]:
+    scale = min(1.0, MEASURED / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _before(asked: Asked, previous: Comparison | None) -> Mapping[str, Measured]:
+    if previous is None or asked == asked.plain or previous.asked.plain != asked.plain:
+        return {}
+    return previous.measured if previous.asked == asked.plain else previous.before
+
+
+def _with_depth(now: Comparison, maps: list[np.ndarray]) -> Comparison:
+    contrasts = () if now.truth is None else tuple(measure(m, now.truth.mask).contrast for m in maps)
+    return replace(now, depth=tuple(maps), depth_contrasts=contrasts)
+
+
+def _with_answer(now: Comparison, name: str, found: explain.Explanation, seconds: float) -> Comparison:
+    measured = {} if now.truth is None else {name: measure(found.heatmap, now.truth.mask)}
+    return replace(
+        now,
+        answers={**now.answers, name: found},
+        seconds={**now.seconds, name: seconds},
+        measured={**now.measured, **measured},
+    )

@@ -1,0 +1,48 @@
+// What the components build their pages from. Texts are set with textContent only: nothing typed becomes markup.
+const make = (tag, className, text) => {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined && text !== null) node.textContent = text;
+  return node;
+};
+
+const pictureOf = (drawn, alt) => {
+  const image = make("img");
+  image.src = drawn.src;
+  image.width = drawn.width;
+  image.height = drawn.height;
+  image.alt = alt;
+  return image;
+};
+
+const enlarge = (image, lines) => {
+  const dialog = make("dialog", "tl-large");
+  const close = make("button", "tl-close", "Close");
+  close.type = "button";
+  const figure = make("figure");
+  const text = make("figcaption");
+  text.append(...lines);
+  figure.append(image, text);
+  dialog.append(figure, close);
+  dialog.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  element.append(dialog);
+  dialog.showModal();
+};
+
+const scaleRow = (colours) => {
+  const row = make("div", "tl-scale");
+  const strip = make("span", "tl-strip");
+  strip.style.background = `linear-gradient(to right, ${colours.join(", ")})`;
+  row.append(make("span", "", "low"), strip, make("span", "", "high"), make("span", "tl-scale-note", "Each map has its own scale."));
+  return row;
+};
+
+const waitingCard = (source) => {
+  const article = make("article", "tl-card tl-waiting");
+  const image = make("img");
+  image.src = source;
+  image.alt = "The picture that is about to be explained";
+  article.append(image, make("p", "", "The model is waking up. The maps appear here in a moment."));
+  return article;
+};
