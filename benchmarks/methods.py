@@ -18,6 +18,7 @@ import argparse
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -55,7 +56,9 @@ def main() -> None:
             names = names_for(bench.clip, chosen.only)
         except ValueError as error:
             parser.error(str(error))
-        costs += [bench.cost(name) for name in names]
+        for name in names:
+            costs.append(bench.cost(name))
+            print(table(costs)[-1], file=sys.stderr, flush=True)  # it takes minutes: what is known so far
     machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
     if chosen.json:
         rows = [{**dataclasses.asdict(cost), "met": cost.met} for cost in costs]

@@ -19,7 +19,7 @@ from explain.stretches import write
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 when done, 2 after one line on stderr that says what is wrong."""
+    """0 when done; 2 after one line on stderr that says what is wrong, 130 after one that says it was interrupted."""
     options = _parser().parse_args(arguments)
     progress = Progress()
     try:
@@ -46,6 +46,11 @@ def main(arguments: Sequence[str]) -> int:
         progress.close()
         print(f"explain evaluate: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        progress.close()
+        kept = f"; the same command goes on from {options.work}" if options.work is not None else ""
+        print(f"explain evaluate: interrupted{kept}", file=sys.stderr)
+        return 130
     print(as_json(report) if options.json else as_text(report))
     return 0
 
@@ -74,7 +79,8 @@ def _check_outputs(json_file: Path | None, table: Path | None, figures: Path | N
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m explain evaluate", description="Measure maps against exact masks, and against the model."
+        prog="python -m explain evaluate",
+        description="Measure maps against exact masks, and against the model.",
     )
     parser.add_argument(
         "--data", required=True, help="toyland, or a folder of PASCAL VOC, COCO or ImageNet-S"

@@ -168,10 +168,11 @@ def maps_of(method: Method, encoding: ImageEncoding, texts: Tensor) -> np.ndarra
 def measured(seen: Seen) -> dict[str, list[Row]]:
     """The rows of every method's maps, and of the grid's ceiling, in the order of the things."""
     subject, grid = seen.subject, seen.encoding.tokens.grid
-    ceilings = [grid_ceiling(thing.mask, grid, subject.valid) for thing in subject.things]
+    maps: dict[str, Sequence[np.ndarray]] = {name: list(found) for name, found in seen.maps.items()}
+    maps[CEILING] = [grid_ceiling(thing.mask, grid, subject.valid) for thing in subject.things]
     return {
-        name: [as_row(thing, heatmap, subject) for thing, heatmap in zip(subject.things, maps, strict=True)]
-        for name, maps in (*seen.maps.items(), (CEILING, ceilings))
+        name: [as_row(thing, heatmap, subject) for thing, heatmap in zip(subject.things, found, strict=True)]
+        for name, found in maps.items()
     }
 
 

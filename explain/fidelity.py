@@ -48,7 +48,7 @@ def curves(seen: Seen, steps: int = STEPS) -> Entry:
     grid = seen.encoding.tokens.grid
     noise = np.random.default_rng(seen.number).random(grid)
     found = {}
-    for name, heatmap in ((*((name, maps[0]) for name, maps in seen.maps.items()), (RANDOM, noise))):
+    for name, heatmap in (*((name, maps[0]) for name, maps in seen.maps.items()), (RANDOM, noise)):
         each = deletion_insertion(image, baseline, heatmap, score, min(steps, heatmap.size), ends=ends)
         found[name] = [each.shares.tolist(), each.deletion.tolist(), each.insertion.tolist()]
     return found

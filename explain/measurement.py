@@ -76,6 +76,8 @@ class Measurement:
             if earlier:
                 self.texts.restore(record["texts"])
                 self._random_texts |= record["random_texts"]
+                if self.random is not None:
+                    self.random.texts.restore(record["random_texts"])
             found.append(record)
         self.progress(phase, source.count, source.count)
         return found

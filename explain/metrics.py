@@ -164,9 +164,7 @@ def _lengths(pixels: int, cells: int) -> np.ndarray:
     return (ends - np.maximum(edges[:-1, None], starts)).clip(0, None)
 
 
-def _sides(
-    heatmap: np.ndarray, mask: np.ndarray, valid: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, bool]:
+def _sides(heatmap: np.ndarray, mask: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """The values of a map on the thing, and off it: of valid pixels, normalised among themselves; two rows. And
     whether its highest points are all on the thing, before the division could make two values one.
     """

@@ -16,9 +16,7 @@ class Progress:
     an earlier run had done by then does not count in the time that is left.
     """
 
-    def __init__(
-        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.stream, self.clock = stream or sys.stderr, clock
         self._what = ""
         self._begun = self._said = 0.0

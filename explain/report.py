@@ -85,7 +85,9 @@ def table(scores: dict[str, Scores], chosen: dict[str, float]) -> list[Report]:
             "things": len(each.hits),
             "seconds": each.seconds,
         }
-        rows.append({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
+        rows.append(
+            {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+        )
     return rows
 
 

@@ -94,9 +94,7 @@ def faithfulness_figure(report: Report) -> Figure:
             label = _label(name) if axis is axes[0] else None
             axis.plot(found["shares"], found["curves"][name][key], label=label, **_line(index))
         label = RANDOM if axis is axes[0] else None
-        axis.plot(
-            found["shares"], found["curves"][RANDOM][key], color=_YARDSTICK, linewidth=3, label=label
-        )
+        axis.plot(found["shares"], found["curves"][RANDOM][key], color=_YARDSTICK, linewidth=3, label=label)
         axis.set_title(title, fontsize=14)
         axis.set_xlabel(f"Share of patches {change}", fontsize=13)
     axes[0].set_ylabel("Score of the model (cosine)", fontsize=13)
@@ -157,10 +155,8 @@ def _depth_panel(axis: Axes, found: dict[str, Any]) -> None:
 def _figure(report: Report, width: float, height: float, pictures: int | None = None) -> Figure:
     """An empty figure under the name of the model and of the pictures; `pictures` if not all of the report's."""
     drawn = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    drawn.suptitle(
-        f"{report['model']}, {pictures or report['pictures']} pictures of {Path(report['data']).name} ({report['split']})",
-        fontsize=15,
-    )
+    count, data = pictures or report["pictures"], Path(report["data"]).name
+    drawn.suptitle(f"{report['model']}, {count} pictures of {data} ({report['split']})", fontsize=15)
     return drawn
 
 
@@ -174,7 +170,12 @@ def _room(axis: Axes, values: Sequence[float], ceiling: float | None) -> None:
     if ceiling is not None:
         axis.axvline(ceiling, color=_YARDSTICK, linestyle="--", linewidth=2)
         axis.annotate(
-            f"grid ceiling {ceiling:.1f} ", (ceiling, -0.8), ha="right", va="center", fontsize=11, color="#404040"
+            f"grid ceiling {ceiling:.1f} ",
+            (ceiling, -0.8),
+            ha="right",
+            va="center",
+            fontsize=11,
+            color="#404040",
         )
     axis.set_ylim(-1.2, len(values) - 0.4)
     space = 0.14 * (high - low or 1.0)

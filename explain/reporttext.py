@@ -43,9 +43,7 @@ def _cell(value: float | None, form: str) -> str:
 def _against(report: Report) -> Iterator[str]:
     for name, found in report.get("against_itsm", {}).items():
         low, high = found["low"], found["high"]
-        yield (
-            f"{name} - itsm: {found['difference']:+.1f} points of IoU, 95 % {low:+.1f} to {high:+.1f}"
-        )
+        yield (f"{name} - itsm: {found['difference']:+.1f} points of IoU, 95 % {low:+.1f} to {high:+.1f}")
 
 
 def _faithfulness(report: Report) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Stretches:
     ) -> Iterator[tuple[Record, bool]]:
         """(record, whether it was kept from earlier) of every stretch between borders, in their order."""
         edges = sorted(set(borders))
-        for first, stop in zip(edges, edges[1:], strict=False):
+        for first, stop in pairwise(edges):
             found = self.earlier(phase, first, stop)
             if found is not None:
                 yield found, True

@@ -62,5 +62,3 @@ def _share(words: Sequence[Word], scores: Sequence[float], wanted: set[str]) -> 
     if sum(scores) <= 0:
         return None
     return content_share([(word.text, score) for word, score in zip(words, scores, strict=True)], wanted)
-
-

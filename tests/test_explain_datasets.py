@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from explain import metrics
-from explain.iou_table import IouTable
 from explain.datasets import LAYOUTS, coco_masks, open_dataset
 from explain.images import read_image
+from explain.iou_table import IouTable
 
 SIZE = (20, 30)  # rows, columns
 
