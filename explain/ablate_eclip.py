@@ -11,7 +11,7 @@ from explain.ablation import ablate
 from explain.captions import captioned
 from explain.eclip_training import Recipe, fill
 from explain.loading import load
-from explain.subjects import Pictures, Subject, tuning_and_testing
+from explain.measuring.subjects import Pictures, Subject, tuning_and_testing
 from explain.train_eclip import free_attention, say
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from explain.clip import Clip
 from explain.eclip_training import Bank, Recipe, train
-from explain.evaluation import Scores, Subject, evaluate, thresholds
+from explain.measuring.maps import Scores, Subject, evaluate, thresholds
 
 RATES = {False: 1e-3, True: 3e-3}  # from the model's own projection, and fresh
 

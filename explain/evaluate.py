@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from explain.loading import load
-from explain.measurement import Plan
-from explain.progress import Progress
-from explain.report import Report, run
-from explain.reporttext import as_text
-from explain.stretches import write
+from explain.measuring.measurement import Plan
+from explain.measuring.progress import Progress
+from explain.measuring.report import Report, run
+from explain.measuring.stretches import write
+from explain.measuring.text import as_text
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
             if path is not None:
                 write(path, text)
         if options.figures is not None:
-            from explain.reportfigures import save_figures
+            from explain.measuring.figures import save_figures
 
             save_figures(report, options.figures)
     except (ValueError, OSError) as error:

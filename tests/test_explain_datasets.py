@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from explain import metrics
-from explain.datasets import LAYOUTS, coco_masks, open_dataset
 from explain.images import read_image
-from explain.iou_table import IouTable
+from explain.measuring.datasets import LAYOUTS, coco_masks, open_dataset
+from explain.measuring.iou_table import IouTable
 
 SIZE = (20, 30)  # rows, columns
 
@@ -498,7 +498,7 @@ def test_bad_masks(layout, request):
 
 
 def test_a_huge_mask_is_not_decoded(voc, monkeypatch):
-    monkeypatch.setattr("explain.datasets.labelled.MAX_PIXELS", 599)
+    monkeypatch.setattr("explain.measuring.datasets.labelled.MAX_PIXELS", 599)
     with pytest.raises(ValueError, match=r"30 x 20; allowed: .* megapixels"):
         open_dataset(voc).read("2007_000027")
 

@@ -14,10 +14,10 @@ from explain import metrics
 from explain.__main__ import main
 from explain.captions import captioned
 from explain.encodings import ImageEncoding
-from explain.evaluation import CEILING, Scores, evaluate, paired_interval, thresholds
+from explain.measuring.maps import CEILING, Scores, evaluate, paired_interval, thresholds
+from explain.measuring.report import table
+from explain.measuring.subjects import Subject, Thing
 from explain.methods import METHODS
-from explain.report import table
-from explain.subjects import Subject, Thing
 
 SIZE = 32
 

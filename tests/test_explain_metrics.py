@@ -4,8 +4,9 @@ import numpy as np
 import oracles
 import pytest
 
-from explain import faithfulness, heatmap, metrics, shift
-from explain.iou_table import IouTable
+from explain import heatmap, metrics
+from explain.measuring import faithfulness, shift
+from explain.measuring.iou_table import IouTable
 
 SQUARE = np.zeros((8, 8), dtype=bool)
 SQUARE[2:5, 3:6] = True

@@ -10,20 +10,21 @@ import torch.nn.functional as F
 from PIL import Image
 from test_explain_evaluation import subjects
 
-from explain import fidelity, reportfigures, sanity, shiftprofile, towers, wordfidelity
+from explain import towers
 from explain.encodings import ImageEncoding
-from explain.evaluation import CEILING, Texts, choose, look
-from explain.faithfulness import blurred
-from explain.intervals import interval, spread
 from explain.leaveoneout import word_losses
-from explain.measurement import Plan
+from explain.measuring import curves, figures, sanity, shift_profile, words
+from explain.measuring.faithfulness import blurred
+from explain.measuring.figures import save_figures
+from explain.measuring.intervals import interval, spread
+from explain.measuring.maps import CEILING, Texts, choose, look
+from explain.measuring.measurement import Plan
+from explain.measuring.report import run
+from explain.measuring.sanity import RandomModel
+from explain.measuring.stretches import borders
+from explain.measuring.subjects import Subject, Thing
+from explain.measuring.text import as_text
 from explain.metrics import msc
-from explain.report import run
-from explain.reportfigures import save_figures
-from explain.reporttext import as_text
-from explain.sanity import RandomModel
-from explain.stretches import borders
-from explain.subjects import Subject, Thing
 
 
 def seen_by(clip, names=("itsm", "gradcam"), void=False, count=1, layers=True):
@@ -78,8 +79,8 @@ def test_an_interval_is_a_bootstrap():
 def test_curves_are_the_models_cosines(clip):
     """Patch by patch by hand, through `Clip.prepare`; what two curves share is scored once."""
     (seen,) = seen_by(clip, ["itsm", "itsm_reversed"])
-    found, images, texts = forwards(clip, lambda: fidelity.curves(seen, 4))
-    assert list(found) == ["itsm", "itsm_reversed", fidelity.RANDOM]
+    found, images, texts = forwards(clip, lambda: curves.curves(seen, 4))
+    assert list(found) == ["itsm", "itsm_reversed", curves.RANDOM]
     assert texts == 0
     if seen.maps["itsm"][0].size == 16:  # 4 patches a step: the reversed map comes by the same pictures
         assert images == 1 + 2 * 3 + 2 * 3
@@ -104,16 +105,16 @@ def test_curves_are_the_models_cosines(clip):
 
 def test_the_random_map_is_the_pictures_own(clips):
     first, second = seen_by(clips["vit"], ["itsm"], count=2)
-    one, again, other = (fidelity.curves(seen)[fidelity.RANDOM] for seen in (first, first, second))
+    one, again, other = (curves.curves(seen)[curves.RANDOM] for seen in (first, first, second))
     assert one == again
     assert one != other
     same = replace(first, number=1)
-    assert fidelity.curves(same)[fidelity.RANDOM] != one
+    assert curves.curves(same)[curves.RANDOM] != one
 
 
 def test_the_grid_may_have_fewer_patches_than_steps(clips):
     (seen,) = seen_by(clips["resnet"], ["itsm"])  # 2 x 2
-    found = fidelity.summary([fidelity.curves(seen)])
+    found = curves.summary([curves.curves(seen)])
     assert found["steps"] == 4
     assert found["shares"] == [0, 0.25, 0.5, 0.75, 1]
     assert found["baseline"] == "blurred"
@@ -122,10 +123,10 @@ def test_the_grid_may_have_fewer_patches_than_steps(clips):
 
 def test_areas_are_means_over_pictures():
     entries = [
-        {"m": [[0, 0.5, 1], [1, 0, 0], [0, 1, 1]], fidelity.RANDOM: [[0, 0.5, 1], [1, 0.5, 0], [0, 0.5, 1]]},
-        {"m": [[0, 0.5, 1], [1, 1, 0], [0, 0, 1]], fidelity.RANDOM: [[0, 0.5, 1], [1, 0.5, 0], [0, 0.5, 1]]},
+        {"m": [[0, 0.5, 1], [1, 0, 0], [0, 1, 1]], curves.RANDOM: [[0, 0.5, 1], [1, 0.5, 0], [0, 0.5, 1]]},
+        {"m": [[0, 0.5, 1], [1, 1, 0], [0, 0, 1]], curves.RANDOM: [[0, 0.5, 1], [1, 0.5, 0], [0, 0.5, 1]]},
     ]
-    found = fidelity.summary(entries)
+    found = curves.summary(entries)
     row, yardstick = found["rows"]
     assert (row["deletion"], row["insertion"]) == (0.5, 0.5)  # (0.25 + 0.75) / 2, twice
     assert (row["deletion_low"], row["deletion_high"]) == (0.25, 0.75)
@@ -140,7 +141,7 @@ def test_large_pictures_are_made_smaller_first(clips):
     spying = replace(clip, transform=lambda image: sizes.append(image.size) or clip.transform(image))
     large = replace(seen.subject, image=seen.subject.image.resize((3000, 1500)))
     encoding = ImageEncoding(spying, clip.prepare([large.image]))
-    fidelity.curves(replace(seen, subject=large, encoding=encoding), 1)
+    curves.curves(replace(seen, subject=large, encoding=encoding), 1)
     assert set(sizes) == {(1024, 512)}
 
 
@@ -149,21 +150,21 @@ def test_large_pictures_are_made_smaller_first(clips):
 
 def test_words_are_measured_on_the_caption(clip):
     (seen,) = seen_by(clip, ["itsm"])
-    found = wordfidelity.word_entry(seen)
-    words = [word.text for word in clip.words([seen.subject.caption])[0]]
-    assert words == ["a", "red", "square", "and", "a", "blue", "block"][: len(words)]
-    assert len(words) >= 6, "SigLIP's context here holds no more"
+    found = words.word_entry(seen)
+    spoken = [word.text for word in clip.words([seen.subject.caption])[0]]
+    assert spoken == ["a", "red", "square", "and", "a", "blue", "block"][: len(spoken)]
+    assert len(spoken) >= 6, "SigLIP's context here holds no more"
     losses = word_losses(clip, seen.encoding.features[0], seen.subject.caption)
     kept = [max(loss, 0) for loss in losses]
     if sum(kept):
-        wanted = sum(loss for word, loss in zip(words, kept, strict=True) if word not in ("a", "and"))
+        wanted = sum(loss for word, loss in zip(spoken, kept, strict=True) if word not in ("a", "and"))
         assert found["leave_one_out"] == [pytest.approx(wanted / sum(kept)), None]
-    assert found[wordfidelity.EQUAL] == [pytest.approx((len(words) - 3) / len(words)), None]
+    assert found[words.EQUAL] == [pytest.approx((len(spoken) - 3) / len(spoken)), None]
     tokens = seen.encoding.read([seen.subject.caption])[0].relevance
     scores = [sum(tokens[word.start : word.stop]) for word in clip.words([seen.subject.caption])[0]]
     order = [sum(other < score for other in scores) for score in scores]
     truth = [sum(other < loss for other in losses) for loss in losses]
-    assert len(set(scores)) == len(set(losses)) == len(words)
+    assert len(set(scores)) == len(set(losses)) == len(spoken)
     assert found["relevance"][1] == pytest.approx(np.corrcoef(order, truth)[0, 1])
     assert -1 <= found["gradient_input"][1] <= 1
 
@@ -172,10 +173,10 @@ def test_pictures_without_a_caption_are_left_out(clips):
     (seen,) = seen_by(clips["vit"], ["itsm"])
     for caption, content in (("", ()), ("a red square", ("unicorn",)), ("a red square", ())):
         bare = replace(seen, subject=replace(seen.subject, caption=caption, content=content))
-        assert wordfidelity.word_entry(bare) is None
-    assert wordfidelity.summary([None, None]) is None
-    entry = {"relevance": [0.5, None], "leave_one_out": [None, None], wordfidelity.EQUAL: [0.25, None]}
-    found = wordfidelity.summary([None, entry])
+        assert words.word_entry(bare) is None
+    assert words.summary([None, None]) is None
+    entry = {"relevance": [0.5, None], "leave_one_out": [None, None], words.EQUAL: [0.25, None]}
+    found = words.summary([None, entry])
     assert found["pictures"] == 1
     assert [row["content"] for row in found["rows"]] == [50, None, 25]
     assert all(row["agreement"] is None for row in found["rows"])
@@ -246,7 +247,7 @@ def cosine(a, b):
 def test_shift_is_what_it_says(clip, void):
     """Every number again, patch by patch, from the model's own parts."""
     (seen,) = seen_by(clip, ["itsm"], void=void)
-    found, images, _ = forwards(clip, lambda: shiftprofile.shift_entry(seen))
+    found, images, _ = forwards(clip, lambda: shift_profile.shift_entry(seen))
     assert images == 0, "the picture was run before"
     subject, (rows, columns) = seen.subject, seen.encoding.tokens.grid
     valid = np.ones((32, 32)) if subject.valid is None else subject.valid
@@ -303,20 +304,20 @@ def test_shift_needs_a_thing_and_a_background(clips):
     (seen,) = seen_by(clips["vit"], ["itsm"])
     for mask in (np.ones((32, 32), bool), np.zeros((32, 32), bool)):
         full = replace(seen.subject, things=(Thing("a", "a", mask),))
-        assert shiftprofile.shift_entry(replace(seen, subject=full)) is None
+        assert shift_profile.shift_entry(replace(seen, subject=full)) is None
     small = np.zeros((32, 32), bool)
     small[3, 3] = True  # less than half of any patch
     tiny = replace(seen.subject, things=(Thing("a", "a square", small),))
     (alone,) = look(
         clips["vit"], [(0, tiny)], choose(clips["vit"], ["itsm"]), Texts(clips["vit"]), layers=True
     )
-    assert shiftprofile.shift_entry(alone)["pools"]["masked_max"]["pooled"] == pytest.approx(1 / 64)
-    assert shiftprofile.summary([None]) is None
+    assert shift_profile.shift_entry(alone)["pools"]["masked_max"]["pooled"] == pytest.approx(1 / 64)
+    assert shift_profile.summary([None]) is None
 
 
 def test_a_shift_profile_has_honest_gaps(clip):
-    entries = [shiftprofile.shift_entry(seen) for seen in seen_by(clip, ["itsm"], count=3)]
-    found = shiftprofile.summary([*entries, None])
+    entries = [shift_profile.shift_entry(seen) for seen in seen_by(clip, ["itsm"], count=3)]
+    found = shift_profile.summary([*entries, None])
     assert found["pictures"] == 3
     if clip.name == "resnet":
         assert found["depth"] is None
@@ -372,7 +373,7 @@ def test_a_picture_is_run_once_whatever_is_asked(clips):
 
 def test_the_text_names_every_number(reports):
     text = as_text(reports["vit"])
-    for words in (
+    for named in (
         "deletion",
         "insertion",
         "random map",
@@ -380,7 +381,7 @@ def test_the_text_names_every_number(reports):
         "rank correlation",
         "mSC after block 3",
     ):
-        assert words in text
+        assert named in text
     assert "mSC after block" not in as_text(reports["resnet"])
     assert max(map(len, text.splitlines())) < 180
 
@@ -398,16 +399,16 @@ def test_figures_are_drawn(reports, tmp_path):
 def test_figures_show_the_reports_numbers(reports):
     """Bars as long as their rows, curves through their points; no depth where a tower has none."""
     report = reports["vit"]
-    overlap, contrast = reportfigures.methods_figure(report).axes
+    overlap, contrast = figures.methods_figure(report).axes
     rows = sorted((row for row in report["rows"] if row["method"] != CEILING), key=lambda row: row["miou"])
     assert [bar.get_width() for bar in overlap.patches] == [row["miou"] for row in rows]
     assert [bar.get_width() for bar in contrast.patches] == [row["msc"] for row in rows]
-    deletion, insertion = reportfigures.faithfulness_figure(report).axes
+    deletion, insertion = figures.faithfulness_figure(report).axes
     for axis, key in ((deletion, "deletion"), (insertion, "insertion")):
         drawn = sorted(list(line.get_ydata()) for line in axis.lines)
         assert drawn == sorted(curve[key] for curve in report["faithfulness"]["curves"].values())
-    assert len(reportfigures.shift_figure(report).axes) == 3
-    assert len(reportfigures.shift_figure(reports["resnet"]).axes) == 2
+    assert len(figures.shift_figure(report).axes) == 3
+    assert len(figures.shift_figure(reports["resnet"]).axes) == 2
 
 
 def test_figures_of_what_was_measured_alone(reports, tmp_path, monkeypatch):
@@ -417,8 +418,8 @@ def test_figures_of_what_was_measured_alone(reports, tmp_path, monkeypatch):
 
 
 def test_things_that_fill_their_picture_have_no_contrast(clips):
-    from explain.evaluation import evaluate, thresholds
-    from explain.report import table
+    from explain.measuring.maps import evaluate, thresholds
+    from explain.measuring.report import table
 
     full = Subject(Image.new("RGB", (32, 32), "red"), (Thing("a", "a", np.ones((32, 32), bool)),))
     scores = evaluate(clips["vit"], [full, full], ["itsm"])

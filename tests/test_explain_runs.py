@@ -9,13 +9,13 @@ import pytest
 from conftest import save_family
 from PIL import Image
 
-from explain import stretches
 from explain.__main__ import main
-from explain.evaluation import Texts
+from explain.measuring import stretches
+from explain.measuring.maps import Texts
+from explain.measuring.progress import Progress, duration
+from explain.measuring.stretches import Stretches, borders, weights_digest
+from explain.measuring.subjects import tuning_and_testing
 from explain.methods import METHODS
-from explain.progress import Progress, duration
-from explain.stretches import Stretches, borders, weights_digest
-from explain.subjects import tuning_and_testing
 from toyland.pictures import labelled
 
 SIZE = (20, 30)  # rows, columns
@@ -195,7 +195,7 @@ def test_an_interruption_is_one_line(model, tmp_path, capsys, monkeypatch):
     def interrupted(*given, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("explain.report.table", interrupted)
+    monkeypatch.setattr("explain.measuring.report.table", interrupted)
     given = ["toyland", "--pictures", "2", "--methods", "itsm", "--work", tmp_path / "work"]
     assert evaluate(model, *given) == 130
     said = capsys.readouterr().err.strip().splitlines()[-1]

@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 
 from explain.eclip_training import Captioned
-from explain.subjects import Subject, Thing
+from explain.measuring.subjects import Subject, Thing
 from toyland.captions import plain_caption, write_caption
 from toyland.drawing import draw_scene, scene_masks
 from toyland.scene import sample_scene

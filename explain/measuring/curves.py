@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from explain.clip import Clip
-from explain.evaluation import Seen
-from explain.faithfulness import blurred, curve_area, deletion_insertion
-from explain.intervals import spread
+from explain.measuring.faithfulness import blurred, curve_area, deletion_insertion
+from explain.measuring.intervals import spread
+from explain.measuring.maps import Seen
 
 STEPS = 16
 BASELINE = "blurred"

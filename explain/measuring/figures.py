@@ -9,10 +9,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from explain.evaluation import CEILING
-from explain.fidelity import RANDOM
+from explain.measuring.curves import RANDOM
+from explain.measuring.maps import CEILING
+from explain.measuring.report import Report
 from explain.methods import METHODS
-from explain.report import Report
 
 # Okabe and Ito: told apart with every kind of colour blindness. The yellow is left out: it is lost on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

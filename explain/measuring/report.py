@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from explain import fidelity, sanity, shiftprofile, wordfidelity
 from explain.captions import drawn
 from explain.clip import Clip
-from explain.evaluation import CEILING, Scores, choose, paired_interval, thresholds
-from explain.measurement import TESTING, TUNING, Measurement, Plan, Say, gathered, settings
+from explain.measuring import curves, sanity, shift_profile, words
+from explain.measuring.maps import CEILING, Scores, choose, paired_interval, thresholds
+from explain.measuring.measurement import TESTING, TUNING, Measurement, Plan, Say, gathered, settings
+from explain.measuring.stretches import Record, Stretches
+from explain.measuring.subjects import Pictures, tuning_and_testing
 from explain.methods import METHODS
-from explain.stretches import Record, Stretches
-from explain.subjects import Pictures, tuning_and_testing
 
 Report = dict[str, Any]
 
@@ -103,15 +103,15 @@ def _against(scores: dict[str, Scores], base: str, chosen: dict[str, float]) -> 
 
 def _extras(records: Sequence[Record], seed: int) -> Report:
     """The summaries of what was measured beside the maps' places; what was left out is not there."""
-    faithful, words, randomised, shift = (
+    faithful, worded, randomised, shift = (
         [entry for record in records for entry in record[name]]
         for name in ("faithful", "words", "randomised", "shift")
     )
     found: Report = {
-        "faithfulness": fidelity.summary(faithful) if faithful else None,
-        "words": wordfidelity.summary(words),
+        "faithfulness": curves.summary(faithful) if faithful else None,
+        "words": words.summary(worded),
         "randomised": sanity.summary(randomised, seed) if randomised else None,
-        "shift": shiftprofile.summary(shift),
+        "shift": shift_profile.summary(shift),
     }
     return {name: value for name, value in found.items() if value is not None}
 

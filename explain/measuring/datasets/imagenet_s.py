@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explain.datasets.labelled import Dataset, Labelled, inside, label, read_labels, read_text
+from explain.measuring.datasets.labelled import Dataset, Labelled, inside, label, read_labels, read_text
 
 LAYOUT = (
     "ImageNet-S (validation/ and validation-segmentation/, each with a folder per class, and perhaps "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from explain.report import Report
+from explain.measuring.report import Report
 
 _COLUMNS = {
     "msc": ("mSC", "9.1f"),

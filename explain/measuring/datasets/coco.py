@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from explain.datasets import coco_masks
-from explain.datasets.labelled import Dataset, Labelled, inside, label, plain
 from explain.images import MAX_PIXELS
+from explain.measuring.datasets import coco_masks
+from explain.measuring.datasets.labelled import Dataset, Labelled, inside, label, plain
 
 LAYOUT = "COCO 2017 (annotations/instances_val2017.json and val2017/)"
 _JSON = "annotations/instances_val2017.json"

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from explain.clip import Clip
 from explain.encodings import ImageEncoding
-from explain.intervals import interval
-from explain.iou_table import IouTable
+from explain.measuring.intervals import interval
+from explain.measuring.iou_table import IouTable
+from explain.measuring.subjects import Subject, Thing
 from explain.methods import Method, find
 from explain.metrics import Measures, grid_ceiling, mean_of_classes, measure
-from explain.subjects import Subject, Thing
 
 CEILING = "grid ceiling"
 BATCH = 32

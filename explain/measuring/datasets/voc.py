@@ -4,7 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from explain.datasets.labelled import Dataset, Labelled, inside, label, plain, read_labels, read_text
+from explain.measuring.datasets.labelled import (
+    Dataset,
+    Labelled,
+    inside,
+    label,
+    plain,
+    read_labels,
+    read_text,
+)
 
 LAYOUT = (
     "PASCAL VOC 2012 (JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/val.txt, "

@@ -1,6 +1,6 @@
 """Pictures with masks, read from folders in the layouts of PASCAL VOC 2012, COCO 2017 and ImageNet-S:
 
-    from explain.datasets import open_dataset
+    from explain.measuring.datasets import open_dataset
 
     for labelled in open_dataset("VOCdevkit", limit=100):
         image = labelled.read_image()
@@ -14,8 +14,8 @@ import os
 from os import PathLike
 from pathlib import Path
 
-from explain.datasets import coco, imagenet_s, voc
-from explain.datasets.labelled import Dataset, Labelled
+from explain.measuring.datasets import coco, imagenet_s, voc
+from explain.measuring.datasets.labelled import Dataset, Labelled
 
 LAYOUTS = (voc.LAYOUT, coco.LAYOUT, imagenet_s.LAYOUT)
 

@@ -24,10 +24,10 @@ from torch import Tensor
 
 from explain import towers
 from explain.eclip import POOLINGS, pooled
-from explain.evaluation import Seen
-from explain.intervals import spread
+from explain.measuring.intervals import spread
+from explain.measuring.maps import Seen
+from explain.measuring.shift import Provenance, attention_provenance, channel_provenance, shift
 from explain.metrics import grid_ceiling, measure
-from explain.shift import Provenance, attention_provenance, channel_provenance, shift
 from explain.similarity import depth_maps
 
 Entry = dict[str, Any]

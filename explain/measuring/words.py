@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from explain.evaluation import Seen
-from explain.faithfulness import content_share, rank_agreement
-from explain.intervals import spread
 from explain.leaveoneout import leave_one_out, word_losses
+from explain.measuring.faithfulness import content_share, rank_agreement
+from explain.measuring.intervals import spread
+from explain.measuring.maps import Seen
 from explain.methods import WORD_METHODS
 from explain.words import Word
 

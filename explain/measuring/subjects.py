@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from explain.captions import drawn
-from explain.datasets import Dataset, open_dataset
+from explain.measuring.datasets import Dataset, open_dataset
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Any
 
 from explain.clip import Clip
 from explain.encodings import ImageEncoding
-from explain.evaluation import Row, Scores, Seen, Texts, as_row, maps_of
-from explain.faithfulness import rank_agreement
-from explain.intervals import spread
+from explain.measuring.faithfulness import rank_agreement
+from explain.measuring.intervals import spread
+from explain.measuring.maps import Row, Scores, Seen, Texts, as_row, maps_of
 from explain.methods import Method
 from explain.randomweights import randomised
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from explain import fidelity, shiftprofile, wordfidelity
 from explain.clip import Clip
-from explain.evaluation import CEILING, Scores, Seen, Texts, look, measured
+from explain.measuring import curves, shift_profile, words
+from explain.measuring.maps import CEILING, Scores, Seen, Texts, look, measured
+from explain.measuring.sanity import RandomModel
+from explain.measuring.stretches import Record, Stretches, borders, weights_digest
+from explain.measuring.subjects import Pictures, Subject
 from explain.methods import Method
-from explain.sanity import RandomModel
-from explain.stretches import Record, Stretches, borders, weights_digest
-from explain.subjects import Pictures, Subject
 
 FORMAT = 1  # of the records: those of another cannot be gone on with
 TUNING, TESTING = "choosing thresholds", "measuring"
@@ -108,15 +108,15 @@ class Measurement:
         """An entry for each of EXTRAS that is wanted, and of words."""
         found: dict[str, Any] = {}
         if "faithful" in wanted:
-            found["faithful"] = fidelity.curves(seen)
-            found["words"] = wordfidelity.word_entry(seen)
+            found["faithful"] = curves.curves(seen)
+            found["words"] = words.word_entry(seen)
         if "randomised" in wanted:
             if self.random is None:
                 self.random = RandomModel(self.clip, self.methods, self.plan.seed)
                 self.random.texts.restore(self._random_texts)
             found["randomised"] = self.random.entry(seen)
         if "shift" in wanted:
-            found["shift"] = shiftprofile.shift_entry(seen)
+            found["shift"] = shift_profile.shift_entry(seen)
         return found
 
 
