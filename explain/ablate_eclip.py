@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.seeds < 1 or options.pictures < 2 or options.measured < 2:
             raise ValueError("an ablation needs at least 1 seed and 2 pictures to train and to measure on")
         clip = load(options.model, options.device)
-        attention = free_attention(options.attention, clip)
+        attention = free_attention(options.attention, clip, options.attention_model)
         measured = options.measure or options.data
         halves = tuning_and_testing(measured, options.split, options.measured, clip.size)
         subjects = _read(halves[0]), _read(halves[1])
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
     parser.add_argument("--attention", default="cut", help="free attention: cut, norm, dino")
+    parser.add_argument("--attention-model", help="whose features are looked at (default: the model's own)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

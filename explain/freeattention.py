@@ -12,7 +12,7 @@ that never returns an empty mask: where a rule keeps nothing, the picture's stro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -29,6 +29,7 @@ FreeAttention = Callable[[Tensor, tuple[int, int]], Tensor]
 MASS = 0.6  # DINO's usual share of the attention that is kept
 ALIKE = 0.2  # TokenCut's threshold of similarity
 NEIGHBOURS = 3  # of the four, that must be kept beside a patch
+ENLARGED = 2  # how much larger than its native size a picture is cut
 FALLBACK = 0.1  # the share of patches that is kept where a rule keeps none
 
 
@@ -57,10 +58,26 @@ def dino_attention(model: nn.Module, size: int = 224, mass: float = MASS) -> Fre
 
 def renormalised(source: FreeAttention, clip: Clip, model: nn.Module) -> FreeAttention:
     """A source for a timm model's normalisation, given images in CLIP's."""
-    theirs = [clip.model.visual.image_mean, clip.model.visual.image_std]
-    mine = [model.pretrained_cfg["mean"], model.pretrained_cfg["std"]]
-    (mean, std), (own_mean, own_std) = (
-        [torch.tensor(values, device=clip.device).view(3, 1, 1) for values in pair] for pair in (theirs, mine)
+    return _brought(source, clip, model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
+
+
+def borrowed(source: FreeAttention, clip: Clip, other: Clip) -> FreeAttention:
+    """A source for another CLIP's images, given this one's: brought to its size and its normalisation."""
+    visual = other.model.visual
+    own = _brought(source, clip, visual.image_mean, visual.image_std)
+    return lambda images, grid: own(
+        F.interpolate(images, size=other.size, mode="bilinear", antialias=True, align_corners=False), grid
+    )
+
+
+def _brought(
+    source: FreeAttention, clip: Clip, means: Sequence[float], stds: Sequence[float]
+) -> FreeAttention:
+    """A source for images that were normalised by these means and deviations of the channels."""
+    visual = clip.model.visual
+    mean, std, own_mean, own_std = (
+        torch.tensor(values, device=clip.device).view(3, 1, 1)
+        for values in (visual.image_mean, visual.image_std, means, stds)
     )
     return lambda images, grid: source((images * std + mean - own_mean) / own_std, grid)
 
@@ -73,21 +90,29 @@ def most_attended(attention: Tensor, mass: float) -> Tensor:
 
 
 def normalised_cut(
-    clip: Clip, alike: float = ALIKE, layer: int = -1, neighbours: int = NEIGHBOURS
+    clip: Clip,
+    alike: float = ALIKE,
+    layer: int | None = None,
+    neighbours: int = NEIGHBOURS,
+    enlarged: int = ENLARGED,
 ) -> FreeAttention:
     """Wang et al. 2022, "TokenCut" (arXiv 2202.11539): patches as a graph, cut in two by the second eigenvector.
 
-    Features are the tokens of the frozen image tower before attention number `layer` (the default: the last). The
-    side of the patch that stands out most is kept.
+    Features are the tokens of the frozen image tower before attention number `layer` (the default: the last but one,
+    if there are several). The side of the patch that stands out most is kept.
 
     Differs from the paper: CLIP's own tokens in the place of DINO's keys; the side must not be the one that holds
-    most of the picture's border; and a patch is kept only if at least so many of its four `neighbours` are on its
-    side, because tokens at the edge of a thing know of it while their patches are mostly background.
+    most of the picture's border; a patch is kept only if at least so many of its four `neighbours` are on its side,
+    because tokens at the edge of a thing know of it while their patches are mostly background; and the picture is
+    `enlarged`, so that the cut is finer than the grid that it is for.
     """
+    before = layer if layer is not None else -min(2, towers.shape(clip.model.visual).layers)
 
     @torch.no_grad()
     def masks(images: Tensor, grid: tuple[int, int]) -> Tensor:
-        tokens, own = hidden_tokens(clip, images, layer)
+        if enlarged > 1:
+            images = F.interpolate(images, scale_factor=enlarged, mode="bilinear", align_corners=False)
+        tokens, own = hidden_tokens(clip, images, before)
         tokens = F.normalize(tokens - tokens.mean(1, keepdim=True), dim=-1)
         similar = tokens @ tokens.transpose(1, 2)
         weights = torch.where(similar > alike, 1.0, 1e-5).double()

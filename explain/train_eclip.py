@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.pictures < 2:
             raise ValueError(f"{options.pictures} pictures are too few to train on")
         clip = load(options.model, options.device)
-        attention = free_attention(options.attention, clip)
+        attention = free_attention(options.attention, clip, options.attention_model)
         bank = fill(clip, captioned(options.data, clip.size), attention, options.pictures, progress=say)
         kept = bank.free.float().mean().item()
         print(f"free attention keeps {kept:.0%} of the patches", file=sys.stderr)
@@ -50,18 +50,23 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def free_attention(name: str, clip: Clip) -> FreeAttention:
-    """A source of free attention by name; "dino" is downloaded from the hub when first used."""
-    if name == "cut":
-        return freeattention.normalised_cut(clip)
-    if name == "norm":
-        return freeattention.feature_norm(clip)
+def free_attention(name: str, clip: Clip, model: str | None = None) -> FreeAttention:
+    """A source of free attention by name; "dino" is downloaded from the hub when first used.
+
+    `model`: whose features are cut or measured, where that is another than `clip`.
+    """
+    rules = {"cut": freeattention.normalised_cut, "norm": freeattention.feature_norm}
+    if name in rules:
+        if model is None:
+            return rules[name](clip)
+        other = load(model, str(clip.device))
+        return freeattention.borrowed(rules[name](other), clip, other)
     if name != "dino":
         raise ValueError(f"free attention is {name!r}; allowed: {', '.join(ATTENTIONS)}")
     import timm
 
-    model = timm.create_model(DINO, pretrained=True, num_classes=0).eval().requires_grad_(False)
-    return freeattention.renormalised(freeattention.dino_attention(model.to(clip.device)), clip, model)
+    dino = timm.create_model(DINO, pretrained=True, num_classes=0).eval().requires_grad_(False)
+    return freeattention.renormalised(freeattention.dino_attention(dino.to(clip.device)), clip, dino)
 
 
 def quality(masks, exact) -> str:
@@ -85,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--pictures", type=int, default=10_000, help="how many to read (default: 10000)")
     parser.add_argument("--attention", default="cut", help=f"free attention: {', '.join(ATTENTIONS)}")
+    parser.add_argument(
+        "--attention-model", help="the model whose features cut and norm look at (default: the model itself)"
+    )
     parser.add_argument("--mask", default="free", help="free attention, exact masks (to compare) or all")
     parser.add_argument("--pooling", default="masked_max", help=f"one of {', '.join(POOLINGS)}")
     parser.add_argument("--fresh", action="store_true", help="start from random numbers, not the model's own")

@@ -1,5 +1,6 @@
 """ECLIP: pooling, the projection beside the model's own, its training, and the masks that guide it."""
 
+import copy
 import dataclasses
 import json
 import math
@@ -291,6 +292,41 @@ def test_the_normalised_cut_finds_what_differs(clips):
     expected[grid[0] // 4 : 3 * grid[0] // 4, grid[1] // 4 : 3 * grid[1] // 4] = True
     found = masks[0].numpy()
     assert (found & expected).sum() / (found | expected).sum() > 0.99
+
+
+def test_the_cut_is_finer_where_the_picture_is_enlarged(clips):
+    """A thing of half a patch more than the grid can tell is cut on the larger grid and brought back by area."""
+    clip = clips["vit"]
+    images = planted(clip, 2.0)
+    grid = towers.trunk(clip.model.visual, images).grid
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = freeattention.hidden_tokens
+        patch.setattr(
+            freeattention, "hidden_tokens", lambda *given: seen.append(given[1].shape[-2:]) or real(*given)
+        )
+        for enlarged in (1, 2):
+            masks = freeattention.normalised_cut(clip, layer=0, neighbours=0, enlarged=enlarged)(images, grid)
+            assert masks.shape == (2, *grid)
+    assert [tuple(size) for size in seen] == [clip.size, tuple(2 * side for side in clip.size)]
+
+
+def test_another_models_features_see_the_same_picture(clips, picture):
+    """`borrowed` gives the other model what its own preparation would have given."""
+    clip, other = clips["vit"], dataclasses.replace(clips["vit"], model=copy.deepcopy(clips["vit"].model))
+    other.model.visual.image_mean, other.model.visual.image_std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
+    seen = []
+    source = freeattention.borrowed(lambda images, grid: seen.append(images), clip, other)
+    source(clip.prepare([picture]), (2, 2))
+    mean, std = (torch.tensor(x).view(3, 1, 1) for x in ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7)))
+    own_mean, own_std = (
+        torch.tensor(x).view(3, 1, 1) for x in (clip.model.visual.image_mean, clip.model.visual.image_std)
+    )
+    expected = (clip.prepare([picture]) * own_std + own_mean - mean) / std
+    torch.testing.assert_close(seen[0], expected, atol=1e-5, rtol=1e-5)
+    seen.clear()
+    source(torch.zeros(1, 3, 96, 96), (2, 2))
+    assert tuple(seen[0].shape[-2:]) == other.size
 
 
 def test_the_edge_of_a_cut_is_left_out():

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.app_process import CHROMIUM_FLAGS, ROOT, chromium, running_app
+from tests.browser.app_process import CHROMIUM_FLAGS, PATIENCE, ROOT, chromium, running_app
 
 FOLDER = ROOT / "assets" / "screenshots"
-SIZES = {"explain-desktop": (1366, 900), "explain-phone": (390, 1560)}
-PATIENCE = 60_000  # milliseconds
+SIZES = {"explain-desktop": (1366, 900), "explain-phone": (390, 1560), "compare-desktop": (1366, 1000)}
+COMPARE = "?tab=compare"
 
 
 def main(folder: Path = FOLDER) -> None:
@@ -29,7 +29,7 @@ def main(folder: Path = FOLDER) -> None:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         for name, (width, height) in SIZES.items():
             page = browser.new_page(viewport={"width": width, "height": height})
-            _settled(page, address)
+            (_compared if name.startswith("compare") else _settled)(page, address)
             page.screenshot(path=folder / f"{name}.png")
             print(folder / f"{name}.png")
         browser.close()
@@ -42,6 +42,14 @@ def _settled(page: Page, address: str) -> None:
     page.locator("#model optgroup").first.wait_for(state="attached", timeout=PATIENCE)
     page.wait_for_function("[...document.images].every(image => image.complete)")
     page.wait_for_timeout(500)  # animations end
+
+
+def _compared(page: Page, address: str) -> None:
+    """The Compare tab with all its tiles, and its list of models."""
+    page.goto(address + COMPARE)
+    page.locator("#compare-status", has_text="methods compared").wait_for(timeout=PATIENCE)
+    page.locator("#compare-model optgroup").first.wait_for(state="attached", timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # animations end
 
 
 if __name__ == "__main__":
