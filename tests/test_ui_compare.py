@@ -241,19 +241,30 @@ def test_the_page_follows_the_answer():
     assert events.stopped(last).startswith("Stopped.")
 
 
+def nothing_new(values) -> bool:
+    return all(one == gr.skip() for one in values)
+
+
 def test_the_other_tabs_question_is_taken_over_once(found):
     picture = found.asked.picture
-    taken = events.adopt(picture, "a pink fish\na blue boat", "toy-vit", None)
+    answered = view.look(picture, ["a pink fish", "a blue boat"], "toy-vit", ("itsm",))
+    taken = events.adopt(answered, None, "toy-vit", "")
     assert taken[2] == "a pink fish"
     adopted = taken[-1]
     assert adopted == (picture, "a pink fish", "toy-vit")
-    assert all(one == gr.skip() for one in events.adopt(picture, "a pink fish", "toy-vit", adopted))
-    assert all(one == gr.skip() for one in events.adopt(view.Picture(), "a cat", "toy-vit", None))
+    assert nothing_new(events.adopt(answered, adopted, "toy-vit", ""))
     question = (picture, "a pink fish", "toy-vit", *SWITCHES, False, 0.6, "viridis", "contrast")
-    answered, *_ = list(events.compare_if_new(adopted, *question, None))[-1]
-    assert answered.adopted == adopted
-    (skipped,) = events.compare_if_new(adopted, *question, answered)
-    assert all(one == gr.skip() for one in skipped)
+    mine, *_ = list(events.compare_if_new(adopted, *question, None))[-1]
+    assert mine.adopted == adopted
+    (skipped,) = events.compare_if_new(adopted, *question, mine)
+    assert nothing_new(skipped)
+
+
+def test_before_the_first_answer_the_tab_opens_with_the_first_scene_or_its_link(found):
+    opened = events.adopt(None, None, "toy-rn", "?seed=3")
+    assert opened[-1] == (found.asked.picture, found.asked.prompt, "toy-rn")
+    assert nothing_new(events.adopt(None, None, "toy-vit", "?tab=compare&seed=3"))  # the link is on its way
+    assert nothing_new(events.adopt(None, opened[-1], "toy-rn", ""))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from ui.comparison import Asked, Comparison
 from ui.comparison_drawing import Style, Tiles
 from ui.errors import in_plain_words, told
 from ui.explain_events import saved_file
-from ui.view import SPLIT, Picture, scene_picture, suggested_prompt
+from ui.link import FIRST_SEED
+from ui.view import SPLIT, Picture, View, scene_picture, suggested_prompt
 
 BETWEEN = 0.15  # seconds between two looks at the tiles while they come
 COMPARE_TAB = "compare"  # its id among the tabs
@@ -120,15 +121,22 @@ def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
     )
 
 
-def adopt(picture: Picture, prompts: str, model: str, adopted: Adopted | None) -> tuple[Any, ...]:
-    """The tab is opened: with the Explain tab's picture, first prompt and model, if they are new."""
-    lines = [line.strip() for line in (prompts or "").splitlines() if line.strip()]
-    empty = picture.scene is None and picture.path is None
-    theirs = (picture, lines[0] if lines else "", model)
-    if empty or not lines or theirs == adopted:
+def adopt(view: View | None, adopted: Adopted | None, default_model: str, search: str) -> tuple[Any, ...]:
+    """The tab is opened: with the picture, first prompt and model that the Explain tab answered last, if they are new.
+
+    `search`: the query of the page's address. Before the first answer a link to a comparison brings its own question.
+    """
+    theirs: Adopted | None = adopted
+    if view is not None:
+        theirs = (view.picture, view.prompts[0], view.model)
+    elif adopted is None and f"tab={COMPARE_TAB}" not in search:
+        first = scene_picture(FIRST_SEED)
+        theirs = (first, suggested_prompt(first.scene), default_model)
+    if theirs is None or theirs == adopted:
         return tuple(gr.skip() for _ in range(9))
+    picture, prompt, model = theirs
     with in_plain_words():
-        return (*_shown(picture, theirs[1], theirs[1]), choices.plain("Model", model), theirs)
+        return (*_shown(picture, prompt, prompt), choices.plain("Model", model), theirs)
 
 
 def show_models(selected: str) -> tuple[dict[str, Any], str]:

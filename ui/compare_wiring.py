@@ -27,6 +27,7 @@ from ui.lanes import (
 from ui.picture_input import PictureInput
 from ui.tiles import TileGrid
 
+WITH_SEARCH = "(view, adopted, model, query) => [view, adopted, model, location.search]"
 Event = Callable[..., Dependency]
 
 
@@ -121,8 +122,8 @@ def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab, explained: Explain
     put = [*_shown(c), c.model, *switches, c.tiles, c.adopted, tabs]
     opened = page.load(events.read_link, [c.default_model], put, **QUIET)
     linked = _compare_if_asked(c, opened)
-    theirs = [explained.picture, explained.prompts, explained.model, c.adopted]
-    selected = tab.select(events.adopt, theirs, [*_shown(c), c.model, c.adopted], **QUIET)
+    theirs = [explained.view, c.adopted, c.default_model, c.query]
+    selected = tab.select(events.adopt, theirs, [*_shown(c), c.model, c.adopted], js=WITH_SEARCH, **QUIET)
     adopted = _compare_if_asked(c, selected)
     return [linked, adopted]
 

@@ -44,6 +44,16 @@ def test_the_other_tabs_question_is_compared_and_sorted(page, address):
     expect(page.locator(".tl-tile").nth(1)).to_have_attribute("data-rank", "")
 
 
+def test_a_link_without_a_prompt_asks_for_what_the_scene_shows(page, address):
+    page.goto(address + "?tab=compare&seed=16")
+    compared(page)
+    expect(page.locator(".tl-tiles-head h3")).to_have_text("a pink heart")
+    page.wait_for_timeout(3000)  # the Explain tab answers the same link meanwhile
+    expect(page.locator(".tl-tiles-head h3")).to_have_text("a pink heart")
+    page.get_by_role("tab", name="Explain").click()
+    expect(page.locator(".tl-card h3").first).to_have_text("a pink heart", timeout=PATIENCE)
+
+
 def test_the_slider_goes_through_the_blocks(page, address):
     page.goto(address + LINK)
     compared(page)
