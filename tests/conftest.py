@@ -16,6 +16,8 @@ from transformers import PreTrainedTokenizerFast
 import explain
 from explain import eclip, loading
 
+pytest_plugins = ["tests.browser.fixtures"]  # one app and one Chromium for all browser tests
+
 FAMILIES = ("vit", "resnet", "siglip")
 SENTENCES = [
     "a photo of a red cat on the grass",
