@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from explain import freeattention
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.pictures < 2:
             raise ValueError(f"{options.pictures} pictures are too few to train on")
         clip = load(options.model, options.device)
-        attention = free_attention(options.attention, clip, options.attention_model)
+        attention = free_attention(options.attention, clip, options.attention_model, options.enlarged)
         bank = fill(clip, captioned(options.data, clip.size), attention, options.pictures, progress=say)
         kept = bank.free.float().mean().item()
         print(f"free attention keeps {kept:.0%} of the patches", file=sys.stderr)
@@ -50,12 +51,20 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def free_attention(name: str, clip: Clip, model: str | None = None) -> FreeAttention:
+def free_attention(
+    name: str, clip: Clip, model: str | None = None, enlarged: int = freeattention.ENLARGED
+) -> FreeAttention:
     """A source of free attention by name; "dino" is downloaded from the hub when first used.
 
-    `model`: whose features are cut or measured, where that is another than `clip`.
+    `model`: whose features are cut or measured, where that is another than `clip`. `enlarged`: how much larger the
+    picture is cut than its native size.
     """
-    rules = {"cut": freeattention.normalised_cut, "norm": freeattention.feature_norm}
+    if not 1 <= enlarged <= 8:
+        raise ValueError(f"enlarged is {enlarged}; allowed: 1 to 8 times")
+    rules: dict[str, Callable[[Clip], FreeAttention]] = {
+        "cut": partial(freeattention.normalised_cut, enlarged=enlarged),
+        "norm": freeattention.feature_norm,
+    }
     if name in rules:
         if model is None:
             return rules[name](clip)
@@ -92,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--attention", default="cut", help=f"free attention: {', '.join(ATTENTIONS)}")
     parser.add_argument(
         "--attention-model", help="the model whose features cut and norm look at (default: the model itself)"
+    )
+    parser.add_argument(
+        "--enlarged", type=int, default=freeattention.ENLARGED, help="how much larger pictures are cut"
     )
     parser.add_argument("--mask", default="free", help="free attention, exact masks (to compare) or all")
     parser.add_argument("--pooling", default="masked_max", help=f"one of {', '.join(POOLINGS)}")

@@ -207,6 +207,21 @@ def test_training_from_captions_and_from_toyland(model, tmp_path, capsys):
     assert explain.explain_image(found, picture, ["a cat"], "eclip")[0].heatmap.shape == (4, 4)
 
 
+def test_another_model_may_lend_its_features(model, tmp_path, capsys):
+    other = save_family(tmp_path / "other", "resnet")
+    given = ["train-eclip", "--model", str(model), "--data", str(captions_file(tmp_path)), "--pictures", "4"]
+    given += ["--batch", "4", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main([*given, "--epochs", "1", "--attention-model", str(other), "--enlarged", "1"]) == 0
+    assert "free attention keeps" in capsys.readouterr().err
+    for options, message in (
+        (["--attention", "guess"], "allowed: cut, norm, dino"),
+        (["--enlarged", "0"], "allowed: 1 to 8 times"),
+        (["--attention-model", "nothing"], "nothing"),
+    ):
+        assert main([*given, *options]) == 2
+        assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
