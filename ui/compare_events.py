@@ -13,19 +13,18 @@ import gradio as gr
 import toyland
 from ui import choices, compare_export, compare_link, comparison, comparison_drawing, wording
 from ui.asking import GALLERY_SEEDS
-from ui.comparison import Asked, Comparison
+from ui.comparison import Adopted, Asked, Comparison
 from ui.comparison_drawing import Style, Tiles
 from ui.errors import in_plain_words, told
 from ui.explain_events import saved_file
 from ui.link import FIRST_SEED
-from ui.view import SPLIT, Picture, View, scene_picture, suggested_prompt
+from ui.view import SPLIT, Picture, View, kept_or, scene_picture, suggested_prompt
 
 BETWEEN = 0.15  # seconds between two looks at the tiles while they come
 COMPARE_TAB = "compare"  # its id among the tabs
 
 Answer = tuple[Comparison, dict[str, Any], str, str, str]
 Shown = tuple[Picture, Any, str, str, Any, Any, Any]
-Adopted = tuple[Picture, str, str]  # what was taken over from the Explain tab: picture, prompt, model
 
 
 def compare(
@@ -179,11 +178,10 @@ def save_as(kind: str, found: Comparison | None, opacity: float, colormap: str, 
 
 
 def _scene(seed: int, prompt: str, suggested: str) -> Shown:
-    """Another scene; a prompt that a visitor typed stays, a suggested one changes."""
+    """Another scene."""
     picture = scene_picture(seed)
     fresh = suggested_prompt(picture.scene)
-    typed = prompt.strip() and prompt.strip() != suggested.strip()
-    return _shown(picture, prompt if typed else fresh, fresh)
+    return _shown(picture, kept_or(fresh, prompt, suggested), fresh)
 
 
 def _shown(picture: Picture, prompt: str, suggested: str) -> Shown:

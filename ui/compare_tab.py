@@ -14,10 +14,13 @@ from ui.comparison_drawing import Style
 from ui.drawing import COLORMAPS
 from ui.explain_tab import VIEW_SECONDS, strength
 from ui.explain_wiring import Controls as ExplainControls
+from ui.keeping import keeping
 from ui.link import FIRST_SEED
 from ui.picture_input import picture_input
 from ui.tiles import TileGrid
 from ui.view import Picture, scene_picture, suggested_prompt
+
+LINK = "Link to this comparison (an uploaded picture is not part of it)"
 
 
 def build_tab(default_model: str, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls) -> None:
@@ -34,7 +37,7 @@ def build_tab(default_model: str, tabs: gr.Tabs, tab: gr.Tab, explained: Explain
         with gr.Column(scale=4, min_width=320, elem_classes="asking"):
             asking = _asking(first, default_model)
         with gr.Column(scale=9, min_width=320, elem_classes="answers"):
-            answers = _answers(first) | _keeping()
+            answers = _answers(first) | keeping(compare_export.SAVERS, LINK, "compare-")
             with gr.Accordion("What do the numbers mean, and what do they not?", open=False):
                 gr.Markdown(wording.COMPARE_EXPLAINER)
     connect(Controls(**states, **asking, **answers), tabs, tab, explained)
@@ -92,20 +95,3 @@ def _answers(picture: Picture) -> dict[str, Any]:
         parts["opacity"] = strength(style.opacity, "compare-opacity")
     parts["tiles"] = TileGrid(comparison_drawing.before_the_first(picture))
     return parts
-
-
-def _keeping() -> dict[str, Any]:
-    """Below the tiles: files, the link and the code."""
-    with gr.Accordion("Save, share, repeat in Python", open=False, elem_id="compare-keep"):
-        with gr.Row():
-            savers = {kind: gr.Button(kind, size="sm", min_width=110) for kind in compare_export.SAVERS}
-        link = gr.Textbox(
-            label="Link to this comparison (an uploaded picture is not part of it)",
-            interactive=False,
-            buttons=["copy"],
-            elem_id="compare-link",
-        )
-        code = gr.Code(label="The same in Python", language="python", interactive=False)
-    file = gr.File(visible="hidden")
-    query = gr.Textbox(visible="hidden")
-    return {"savers": savers, "file": file, "query": query, "link": link, "code": code}

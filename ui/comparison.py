@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,9 @@ from ui.wording import AS_DRAWN, BACKGROUNDS, USUAL
 
 if TYPE_CHECKING:
     import explain
+    from ui.comparison_drawing import Style
+
+Adopted = tuple[Picture, str, str]  # a question that another tab or a link brought: picture, prompt, model
 
 MEASURED = 384  # pixels of the longer side of the masks that maps are measured on
 
@@ -94,8 +97,8 @@ class Comparison:
     before: Mapping[str, Measured] = field(default_factory=dict)
     took: float = 0.0
     finished: bool = False
-    style: Any = None  # how its tiles were drawn while they came
-    adopted: Any = None  # what of the Explain tab or of a link it answers, if it does
+    style: Style | None = None  # how its tiles were drawn while they came
+    adopted: Adopted | None = None  # what another tab or a link brought, if that is what it answers
 
     @property
     def first(self) -> explain.Explanation | None:

@@ -18,7 +18,17 @@ from ui.asking import GALLERY_SEEDS
 from ui.drawing import Look
 from ui.errors import in_plain_words, told
 from ui.link import FIRST_METHODS, NO_METHOD, read_query, write_query
-from ui.view import SPLIT, Picture, View, look, parse_prompts, scene_picture, select_word, suggested_prompts
+from ui.view import (
+    SPLIT,
+    Picture,
+    View,
+    kept_or,
+    look,
+    parse_prompts,
+    scene_picture,
+    select_word,
+    suggested_prompts,
+)
 
 NO_PROGRESS = gr.Progress()
 
@@ -114,12 +124,11 @@ def new_scene(prompts: str, suggested: str) -> Shown:
 
 
 def _scene(seed: int, prompts: str, suggested: str) -> Shown:
-    """Picture, what the box shows, prompts, suggestions. Prompts that a visitor typed stay; suggestions change."""
+    """Picture, what the box shows, prompts, suggestions."""
     picture = scene_picture(seed)
     assert picture.scene is not None
     fresh = suggested_prompts(picture.scene)
-    typed = prompts.strip() and prompts.strip() != suggested.strip()
-    return picture, picture.open(), prompts if typed else fresh, fresh
+    return picture, picture.open(), kept_or(fresh, prompts, suggested), fresh
 
 
 @told

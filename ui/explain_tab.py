@@ -12,9 +12,11 @@ from ui.cards import Cards
 from ui.choice import Choice, Option, choice_value
 from ui.drawing import COLORMAPS, Look
 from ui.explain_wiring import Controls, connect
+from ui.keeping import keeping
 from ui.link import Question
 from ui.view import Picture
 
+LINK = "Link to this view (an uploaded picture is not part of it)"
 VIEW_SECONDS = 3600  # how long an answer is kept after it was given; only words and looks need it
 
 
@@ -32,7 +34,7 @@ def build_tab(default_model: str) -> Controls:
         with gr.Column(scale=4, min_width=320, elem_id="asking", elem_classes="asking"):
             asking = _asking(question)
         with gr.Column(scale=9, min_width=320, elem_id="answers"):
-            answers = _answers(question) | _keeping()
+            answers = _answers(question) | keeping(export.SAVERS, LINK)
             with gr.Accordion("What am I seeing, and what can it not tell me?", open=False):
                 gr.Markdown(wording.EXPLAINER)
     controls = Controls(**states, **asking, **answers)
@@ -88,20 +90,3 @@ def strength(value: float, elem_id: str) -> gr.Slider:
         elem_id=elem_id,
         elem_classes="strength",
     )
-
-
-def _keeping() -> dict[str, Any]:
-    """Below the cards: files, the link and the code."""
-    with gr.Accordion("Save, share, repeat in Python", open=False, elem_id="keep"):
-        with gr.Row():
-            savers = {kind: gr.Button(kind, size="sm", min_width=110) for kind in export.SAVERS}
-        link = gr.Textbox(
-            label="Link to this view (an uploaded picture is not part of it)",
-            interactive=False,
-            buttons=["copy"],
-            elem_id="link",
-        )
-        code = gr.Code(label="The same in Python", language="python", interactive=False, elem_id="code")
-    file = gr.File(visible="hidden")
-    query = gr.Textbox(visible="hidden")
-    return {"savers": savers, "file": file, "query": query, "link": link, "code": code}

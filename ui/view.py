@@ -84,6 +84,11 @@ def suggested_prompt(scene: toyland.Scene | None) -> str:
     return suggested_prompts(scene).splitlines()[0] if scene is not None else ""
 
 
+def kept_or(fresh: str, typed: str, suggested: str) -> str:
+    """What stands in the box of prompts when the scene changes: what a visitor typed stays, a suggestion does not."""
+    return typed if typed.strip() and typed.strip() != suggested.strip() else fresh
+
+
 def parse_prompts(text: str | None) -> tuple[str, ...]:
     """One prompt per line, without empty lines and repetitions; ValueError if none or too many remain."""
     text = text or ""

@@ -1,0 +1,25 @@
+"""What every tab offers below its answers: files, a link that reopens the view, and the same in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import gradio as gr
+
+
+def keeping(kinds: Iterable[str], link: str, prefix: str = "") -> dict[str, Any]:
+    """A button for each kind of file, the link under its label, the code; ids begin with `prefix`.
+
+    The hidden `file` is what a handler hands over, the hidden `query` what the link ends in.
+    """
+    with gr.Accordion("Save, share, repeat in Python", open=False, elem_id=f"{prefix}keep"):
+        with gr.Row():
+            savers = {kind: gr.Button(kind, size="sm", min_width=110) for kind in kinds}
+        shown = gr.Textbox(label=link, interactive=False, buttons=["copy"], elem_id=f"{prefix}link")
+        code = gr.Code(
+            label="The same in Python", language="python", interactive=False, elem_id=f"{prefix}code"
+        )
+    file = gr.File(visible="hidden")
+    query = gr.Textbox(visible="hidden")
+    return {"savers": savers, "file": file, "query": query, "link": shown, "code": code}
