@@ -149,7 +149,7 @@ def test_stopping_keeps_what_has_come(page, address):
     expect(status).to_contain_text("Stopped.", timeout=PATIENCE)
     count = page.locator(".tl-tile:not(.tl-plain)").count()
     assert 1 <= count < len(METHODS)
-    page.get_by_label("Slow methods too").uncheck()  # and the lane is free again, once the method at work is done
+    page.get_by_label("Slow methods too").uncheck()  # the lane is free once the method at work is done
     expect(status).to_contain_text("methods compared", timeout=2 * PATIENCE)
 
 
