@@ -112,7 +112,8 @@ def _fetching(c: Controls) -> dict[str, Any]:
 
 
 def _asking(c: Controls) -> dict[str, Any]:
-    return {**PRIVATE, **MODEL_LANE, "show_progress_on": c.status}
+    """ "multiple", or a page whose stopped answer is not quite over yet would drop the next question."""
+    return {**PRIVATE, **MODEL_LANE, "trigger_mode": "multiple", "show_progress_on": c.status}
 
 
 def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls) -> list[Dependency]:
