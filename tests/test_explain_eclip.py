@@ -295,7 +295,7 @@ def test_the_normalised_cut_finds_what_differs(clips):
 
 
 def test_the_cut_is_finer_where_the_picture_is_enlarged(clips):
-    """A thing of half a patch more than the grid can tell is cut on the larger grid and brought back by area."""
+    """The tower is given the enlarged picture; the masks come back on the grid that was asked for."""
     clip = clips["vit"]
     images = planted(clip, 2.0)
     grid = towers.trunk(clip.model.visual, images).grid

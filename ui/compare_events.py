@@ -153,11 +153,6 @@ def take_picture(path: str | None) -> tuple[Picture, Any, Any, Any]:
     return Picture(path=path), *_for_uploads()
 
 
-def no_picture() -> tuple[Picture, str]:
-    """The visitor emptied the picture box; the tiles stay until the next answer."""
-    return Picture(), "Now choose a picture."
-
-
 def pick_scene(event: gr.SelectData, prompt: str, suggested: str) -> Shown:
     """A scene of the gallery."""
     return _scene(GALLERY_SEEDS[event.index], prompt, suggested)

@@ -141,7 +141,7 @@ def _connect_questions(c: Controls) -> list[Dependency]:
     """Another picture, prompt, model or experiment: the methods are asked."""
     triggers: list[Event] = [c.compare.click, c.prompt.submit]
     triggers += [box.input for box in (c.background, c.shuffled, c.random, c.slow)]
-    c.image.clear(events.no_picture, None, [c.picture, c.status], **QUIET)
+    c.image.clear(explain_events.no_picture, None, [c.picture, c.status], **QUIET)
     given = c.image.upload(
         events.take_picture, [c.image], [c.picture, c.mask_box, c.mask, c.background], **QUIET
     )

@@ -45,6 +45,7 @@ class Tiles:
     def __init__(self, style: Style) -> None:
         self.style = style
         self._tiles: dict[str, dict[str, Any]] = {}
+        self._small: Image.Image | None = None
         self._plain: dict[str, Any] = {}
         self._depth: dict[str, Any] | None = None
 
@@ -68,13 +69,14 @@ class Tiles:
         }
 
     def _draw(self, found: Comparison) -> None:
-        small = _small(found.image)
-        self._plain = self._plain or _shown(small)
+        if self._small is None:
+            self._small = _small(found.image)
+            self._plain = _shown(self._small)
         if found.depth and self._depth is None:
-            self._depth = _depth(found, self.style, small)
+            self._depth = _depth(found, self.style, self._small)
         for name in found.answers:
             if name not in self._tiles:
-                self._tiles[name] = _tile(found, self.style, small, name)
+                self._tiles[name] = _tile(found, self.style, self._small, name)
 
 
 def before_the_first(picture: Picture) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def take_picture(path: str | None) -> Picture:
 
 
 def no_picture() -> tuple[Picture, str]:
-    """The visitor emptied the picture box; the cards stay until the next answer."""
+    """The visitor emptied the picture box; what is shown stays until the next answer."""
     return Picture(), "Now choose a picture."
 
 
