@@ -14,7 +14,7 @@ from toyland import clip_models, evaluation
 from toyland.__main__ import main, seconds
 from toyland.clip_data import CaptionedScenes, augmented, training_batches
 from toyland.clip_models import load_what_fits
-from toyland.clip_training import ClipTraining, Recipe, contrastive_loss, learning_rate
+from toyland.clip_training import ClipTraining, Progress, Recipe, contrastive_loss, learning_rate, share_done
 from toyland.scene import sample_scene
 from toyland.tokenizer import CONTEXT_LENGTH, sample_captions, train_tokenizer
 
@@ -131,11 +131,15 @@ def test_contrastive_loss_equals_the_formula():
 
 
 def test_learning_rate_follows_the_time_spent():
-    plan = recipe(budget=100.0, warmup=0.1)
-    assert learning_rate(plan, 5) == pytest.approx(0.5)
-    assert learning_rate(plan, 10) == pytest.approx(1.0)
-    assert learning_rate(plan, 55) == pytest.approx(0.5)
-    assert learning_rate(plan, 100) == learning_rate(plan, 1000) == 0
+    def rate(seconds, **changes):
+        spent = Progress(step=1, scenes=30, seconds=seconds, loss=0.0, accuracy=0.0)
+        return learning_rate(share_done(recipe(budget=100.0, **changes), spent), warmup=0.1)
+
+    assert rate(5) == pytest.approx(0.5)
+    assert rate(10) == pytest.approx(1.0)
+    assert rate(55) == pytest.approx(0.5)
+    assert rate(100) == rate(1000) == 0
+    assert rate(99, pairs=300) == pytest.approx(1.0)  # counts pairs, however long they took
 
 
 @pytest.mark.parametrize(("tower", "pixels"), [("vit", 64), ("rn", 64)])
@@ -174,6 +178,11 @@ def test_a_few_steps_on_one_batch_lower_the_loss(tokenizer_folder, tmp_path):
     images, texts = next(iter(CaptionedScenes(tmp_path, 64, 16)))
     losses = [run._step(images, texts)[0] for _ in range(25)]
     assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_pairs_stop_a_run(tokenizer_folder, tmp_path):
+    run = training(tokenizer_folder, tmp_path, pairs=40)
+    assert [progress.scenes for progress in run.run()] == [16, 32, 48]
 
 
 def test_the_budget_stops_a_run(tokenizer_folder, tmp_path):

@@ -49,6 +49,7 @@ def train_clip(arguments: argparse.Namespace) -> None:
     recipe = Recipe(
         tower=arguments.tower,
         budget=seconds(arguments.budget),
+        pairs=arguments.pairs,
         pixels=arguments.pixels or VISION_CFGS[arguments.tower]["image_size"],
         batch=arguments.batch,
         lr=arguments.lr,
@@ -61,6 +62,8 @@ def train_clip(arguments: argparse.Namespace) -> None:
         precision=arguments.precision,
         workers=arguments.workers,
     )
+    if recipe.pairs < 0:
+        raise ValueError(f"{recipe.pairs} pairs are less than none")
     if recipe.zoom < 1:
         raise ValueError(f"zoom {recipe.zoom} is below 1")
     if not 0 <= recipe.grey <= 1:
@@ -142,6 +145,9 @@ def _add_training(commands: argparse._SubParsersAction) -> None:  # type: ignore
     command = models.add_parser("clip", help="picture-caption matching")
     command.add_argument("--tower", choices=["vit", "rn"], default="vit")
     command.add_argument("--budget", default="60m", help="time to spend in all: 90s, 60m, 2h")
+    command.add_argument(
+        "--pairs", type=int, default=0, help="stop after so many pairs, for runs to be compared (0: no limit)"
+    )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda")
     command.add_argument(
         "--resume", action="store_true", help="go on from the folder's last state, if there is one"

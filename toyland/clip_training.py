@@ -23,16 +23,20 @@ from toyland.scene import USUAL_SHARE
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train one tower. Times in seconds; the learning rate follows the time spent, not the steps."""
+    """How to train one tower. Times in seconds; the learning rate follows the time spent, not the steps.
+
+    With `pairs` it follows the pairs seen: runs that are to be compared see equally many, however fast the machine.
+    """
 
     tower: str
     budget: float
     pixels: int
+    pairs: int = 0  # stop after so many pictures (0: at the end of the budget)
     batch: int = 256
     lr: float = 1e-3  # AdamW's full rate
     muon_lr: float = 1e-2
     weight_decay: float = 0.05
-    warmup: float = 0.03  # share of the budget
+    warmup: float = 0.03  # share of the run
     alone: int = 60_000  # scenes of the single-thing curriculum
     zoom: float = 1  # above 1: close-ups of single things
     grey: float = 0  # share of pictures without colours
@@ -54,12 +58,17 @@ class Progress:
     accuracy: float
 
 
-def learning_rate(recipe: Recipe, seconds: float) -> float:
-    """The share of the full rate in [0, 1]: linear warm-up, then cosine to zero, over the budget."""
-    share = min(seconds / recipe.budget, 1.0)
-    if share < recipe.warmup:
-        return max(share / recipe.warmup, 0.01)
-    return 0.5 * (1 + math.cos(math.pi * (share - recipe.warmup) / (1 - recipe.warmup)))
+def share_done(recipe: Recipe, progress: Progress) -> float:
+    """How much of its run a recipe has behind it, in [0, 1]: pairs where it counts them, else time."""
+    done = progress.scenes / recipe.pairs if recipe.pairs else progress.seconds / recipe.budget
+    return min(done, 1.0)
+
+
+def learning_rate(share: float, warmup: float) -> float:
+    """The share of the full rate in [0, 1] when `share` of the run is done: linear warm-up, then cosine to zero."""
+    if share < warmup:
+        return max(share / warmup, 0.01)
+    return 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup)))
 
 
 def contrastive_loss(
@@ -161,7 +170,7 @@ class ClipTraining:
         save_weights(self.ema, self.folder)
 
     def run(self) -> Iterator[Progress]:
-        """Train until the budget is spent, yielding after every batch."""
+        """Train until the budget is spent or the pairs are seen, yielding after every batch."""
         recipe = self.recipe
         dataset = CaptionedScenes(
             self.folder,
@@ -176,7 +185,7 @@ class ClipTraining:
         )
         batches = training_batches(dataset, recipe.workers)
         spent, began = self.progress.seconds, time.monotonic()
-        while self.progress.seconds < recipe.budget:
+        while self.progress.seconds < recipe.budget and share_done(recipe, self.progress) < 1:
             loss, accuracy = self._step(*next(batches))
             p = self.progress
             keep = 0.98 if p.step else 0.0
@@ -189,7 +198,7 @@ class ClipTraining:
             yield self.progress
 
     def _step(self, images: torch.Tensor, texts: torch.Tensor) -> tuple[float, float]:
-        share = learning_rate(self.recipe, self.progress.seconds)
+        share = learning_rate(share_done(self.recipe, self.progress), self.recipe.warmup)
         for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = share * group["peak"]
         self.model.train()
