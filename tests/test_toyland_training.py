@@ -11,12 +11,14 @@ import pytest
 import torch
 
 from toyland import clip_models, evaluation
-from toyland.__main__ import main, seconds
+from toyland.__main__ import main
 from toyland.clip_data import CaptionedScenes, augmented, training_batches
 from toyland.clip_models import load_what_fits
-from toyland.clip_training import ClipTraining, Progress, Recipe, contrastive_loss, learning_rate, share_done
+from toyland.clip_training import ClipRecipe, ClipTraining, contrastive_loss
+from toyland.run import Progress, learning_rate, share_done
 from toyland.scene import sample_scene
 from toyland.tokenizer import CONTEXT_LENGTH, sample_captions, train_tokenizer
+from toyland.train import seconds
 
 BUILT_IN = {tower: clip_models.MODELS / clip_models.model_name(tower) for tower in ("vit", "rn")}
 
@@ -28,8 +30,9 @@ def tokenizer_folder(tmp_path_factory):
     return folder
 
 
-def recipe(**changes) -> Recipe:
-    return dataclasses.replace(Recipe("vit", budget=1e6, pixels=64, batch=16, workers=0, alone=0), **changes)
+def recipe(**changes) -> ClipRecipe:
+    plain = ClipRecipe(tower="vit", budget=1e6, pixels=64, batch=16, workers=0, alone=0)
+    return dataclasses.replace(plain, **changes)
 
 
 def training(tokenizer_folder, folder, **changes) -> ClipTraining:
@@ -132,20 +135,20 @@ def test_contrastive_loss_equals_the_formula():
 
 def test_learning_rate_follows_the_time_spent():
     def rate(seconds, **changes):
-        spent = Progress(step=1, scenes=30, seconds=seconds, loss=0.0, accuracy=0.0)
+        spent = Progress(step=1, pictures=30, seconds=seconds, figures={})
         return learning_rate(share_done(recipe(budget=100.0, **changes), spent), warmup=0.1)
 
     assert rate(5) == pytest.approx(0.5)
     assert rate(10) == pytest.approx(1.0)
     assert rate(55) == pytest.approx(0.5)
     assert rate(100) == rate(1000) == 0
-    assert rate(99, pairs=300) == pytest.approx(1.0)  # counts pairs, however long they took
+    assert rate(99, pictures=300) == pytest.approx(1.0)  # counts pictures, however long they took
 
 
 @pytest.mark.parametrize(("tower", "pixels"), [("vit", 64), ("rn", 64)])
 def test_training_learns_saves_and_resumes(tokenizer_folder, tmp_path, tower, pixels):
     first = training(tokenizer_folder, tmp_path / "run", tower=tower, pixels=pixels)
-    losses = [progress.loss for progress in islice(first.run(), 3)]
+    losses = [progress.figures["loss"] for progress in islice(first.run(), 3)]
     assert all(map(math.isfinite, losses))
     first.save()
     second = training(tokenizer_folder, tmp_path / "run", tower=tower, pixels=pixels)
@@ -156,7 +159,7 @@ def test_training_learns_saves_and_resumes(tokenizer_folder, tmp_path, tower, pi
     ):
         assert torch.equal(a, b), name
     after = next(second.run())
-    assert after.scenes == first.progress.scenes + 16
+    assert after.pictures == first.progress.pictures + 16
     loaded = open_clip.create_model(f"local-dir:{tmp_path / 'run'}")
     for name, value in loaded.state_dict().items():
         if name in first.ema and value.is_floating_point():
@@ -176,13 +179,13 @@ def test_a_folder_of_another_run_is_left_alone(tokenizer_folder, tmp_path, capsy
 def test_a_few_steps_on_one_batch_lower_the_loss(tokenizer_folder, tmp_path):
     run = training(tokenizer_folder, tmp_path, warmup=0.0)
     images, texts = next(iter(CaptionedScenes(tmp_path, 64, 16)))
-    losses = [run._step(images, texts)[0] for _ in range(25)]
+    losses = [run._step((images, texts))["loss"] for _ in range(25)]
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_the_pairs_stop_a_run(tokenizer_folder, tmp_path):
-    run = training(tokenizer_folder, tmp_path, pairs=40)
-    assert [progress.scenes for progress in run.run()] == [16, 32, 48]
+def test_the_pictures_stop_a_run(tokenizer_folder, tmp_path):
+    run = training(tokenizer_folder, tmp_path, pictures=40)
+    assert [progress.pictures for progress in run.run()] == [16, 32, 48]
 
 
 def test_the_budget_stops_a_run(tokenizer_folder, tmp_path):

@@ -1,0 +1,106 @@
+"""Training toy-sd: the plain error of v, a tenth of the prompts left out for classifier-free guidance (Ho and Salimans
+2022, arXiv 2207.12598). The autoencoder is frozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from toyland.generators.autoencoder import PIXELS
+from toyland.generators.diffusion import Denoiser, new_scheduler, save_pipeline
+from toyland.generators.prompts import CONTEXT_LENGTH, caption_tokenizer
+from toyland.generators.scenes import Batch, DrawnScenes, as_images, batches_of
+from toyland.run import Recipe, Run, adamw
+
+UNCONDITIONAL = 0.1  # how many prompts are left out
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionRecipe(Recipe):
+    """How to train toy-sd. `alone`: scenes of the single-thing curriculum."""
+
+    alone: int = 40_000
+    weight_decay: float = 0.01
+    ema: float = 0.999
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"alone": self.alone}
+
+
+class DiffusionTraining(Run):
+    """Training of the UNet and the text encoder on the latents of an autoencoder's folder."""
+
+    model: Denoiser
+
+    def __init__(
+        self, recipe: DiffusionRecipe, folder: Path, device: str, vae: Path, start_from: Path | None = None
+    ) -> None:
+        self.vae = AutoencoderKL.from_pretrained(vae).float().eval().requires_grad_(False).to(device)
+        source = start_from or folder
+        if (source / "tokenizer").is_dir():
+            self.tokenizer = CLIPTokenizer.from_pretrained(source, subfolder="tokenizer")
+        else:
+            self.tokenizer = caption_tokenizer()
+        torch.manual_seed(recipe.seed)
+        model = Denoiser(self.tokenizer)
+        if start_from is not None:
+            model.load_state_dict(exported_weights(start_from))
+        model = model.to(device)
+        super().__init__(recipe, folder, device, model, adamw(model, recipe))
+        self.alphas = new_scheduler().alphas_cumprod.to(self.device)
+
+    def batches(self) -> Iterator[Batch]:
+        recipe = self.recipe
+        assert isinstance(recipe, DiffusionRecipe)
+        dataset = DrawnScenes(PIXELS, recipe.batch, self.progress.pictures, recipe.alone, recipe.seed)
+        return batches_of(dataset, recipe.workers)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        pictures, captions = batch
+        latents, ids = self.latents(pictures), self.ids(captions)
+        t = torch.randint(0, len(self.alphas), (len(latents),), generator=self.generator, device=self.device)
+        alpha = self.alphas[t].view(-1, 1, 1, 1)
+        noise = torch.randn(latents.shape, generator=self.generator, device=self.device)
+        noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+        target = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
+        return (self.model(noisy, t, ids).float() - target).square().mean(), {}
+
+    @torch.no_grad()
+    def latents(self, pictures: Tensor) -> Tensor:
+        """Latents of unit variance, drawn from the autoencoder's posterior."""
+        posterior = self.vae.encode(as_images(pictures, self.device)).latent_dist
+        noise = torch.randn(posterior.mean.shape, generator=self.generator, device=self.device)
+        return (posterior.mean + posterior.std * noise).float() * self.vae.config.scaling_factor
+
+    def ids(self, captions: list[str]) -> Tensor:
+        """Token ids (B, L) of captions, some of them left empty."""
+        left_out = torch.rand(len(captions), generator=self.generator, device=self.device) < UNCONDITIONAL
+        texts = ["" if out else text for text, out in zip(captions, left_out.tolist(), strict=True)]
+        encoded = self.tokenizer(
+            texts, padding="max_length", max_length=CONTEXT_LENGTH, truncation=True, return_tensors="pt"
+        )
+        return encoded.input_ids.to(self.device)
+
+    def export(self) -> None:
+        vae = AutoencoderKL.from_config(self.vae.config)
+        vae.load_state_dict(self.vae.state_dict())
+        save_pipeline(self.ema, self.tokenizer, vae, self.folder)
+
+
+def exported_weights(folder: Path) -> dict[str, Tensor]:
+    """A Stable Diffusion folder's UNet and text encoder as the state of a `Denoiser`, in fp32."""
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+    text_encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder")
+    parts = {"unet": unet, "text_encoder": text_encoder}
+    return {
+        f"{part}.{name}": value.float() for part in parts for name, value in parts[part].state_dict().items()
+    }

@@ -1,0 +1,177 @@
+"""`python -m toyland train clip | autoencoder | vqgan | sd | detector`: the command lines of the trainings."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from toyland.scene import USUAL_SHARE
+
+Commands = Any  # argparse's private type of what add_subparsers returns
+
+
+def add_training(commands: Commands) -> None:
+    """Add `train` and its models to the commands of `python -m toyland`."""
+    models = commands.add_parser("train", help="train a built-in model").add_subparsers(
+        required=True, metavar="model"
+    )
+    _add_clip(_model(models, "clip", "picture-caption matching", train_clip, batch=256, lr=1e-3))
+    _model(
+        models, "autoencoder", "toy-sd's pictures to latents and back", train_autoencoder, batch=32, lr=2e-3
+    )
+    command = _model(models, "vqgan", "pictures to codes and back", train_vqgan, batch=32, lr=1e-3)
+    command.add_argument("--start-from", type=Path, help="an autoencoder's folder to take the weights of")
+    command = _model(models, "sd", "pictures from prompts", train_sd, batch=32, lr=5e-4)
+    command.add_argument("--autoencoder", type=Path, required=True, help="the folder of its autoencoder")
+    command.add_argument("--start-from", type=Path, help="a toy-sd folder to take the weights of")
+    command.add_argument("--alone", type=int, default=40_000, help="scenes of the single-thing curriculum")
+    command = _model(models, "detector", "finds things in pictures", train_detector, batch=64, lr=2e-3)
+    command.add_argument("--width", type=int, default=32, help="channels of the first layers")
+
+
+def train_clip(arguments: argparse.Namespace) -> None:
+    """Train one tower; the folder then holds an open_clip checkpoint."""
+    from toyland.clip_models import VISION_CFGS, copy_tokenizer
+    from toyland.clip_training import ClipRecipe, ClipTraining
+    from toyland.run import follow
+
+    if arguments.zoom < 1:
+        raise ValueError(f"zoom {arguments.zoom} is below 1")
+    for name in ("grey", "usual_share"):
+        if not 0 <= getattr(arguments, name) <= 1:
+            raise ValueError(f"{name.replace('_', '-')} {getattr(arguments, name)} is no share from 0 to 1")
+    recipe = ClipRecipe(
+        **_shared(arguments),
+        tower=arguments.tower,
+        pixels=arguments.pixels or VISION_CFGS[arguments.tower]["image_size"],
+        alone=arguments.alone,
+        zoom=arguments.zoom,
+        grey=arguments.grey,
+        usual_share=arguments.usual_share,
+        muon_lr=arguments.muon_lr,
+    )
+    folder = _folder(arguments, f"clip-{arguments.tower}")
+    if arguments.start_from:
+        copy_tokenizer(arguments.start_from, folder)
+    follow(ClipTraining(recipe, folder, _device(arguments), arguments.start_from), arguments.resume)
+
+
+def train_autoencoder(arguments: argparse.Namespace) -> None:
+    """Train toy-sd's autoencoder; the folder then holds an AutoencoderKL."""
+    _train_autoencoder(arguments, "kl", None)
+
+
+def train_vqgan(arguments: argparse.Namespace) -> None:
+    """Train the autoencoder with a codebook; the folder then holds a VQModel."""
+    _train_autoencoder(arguments, "vq", arguments.start_from)
+
+
+def _train_autoencoder(arguments: argparse.Namespace, family: str, start_from: Path | None) -> None:
+    from toyland.generators.autoencoder import AutoencoderRecipe, AutoencoderTraining
+    from toyland.run import follow
+
+    recipe = AutoencoderRecipe(**_shared(arguments), family=family)
+    folder = _folder(arguments, f"autoencoder-{family}")
+    follow(AutoencoderTraining(recipe, folder, _device(arguments), start_from), arguments.resume)
+
+
+def train_sd(arguments: argparse.Namespace) -> None:
+    """Train toy-sd; the folder then holds a Stable Diffusion pipeline."""
+    from toyland.generators.diffusion_training import DiffusionRecipe, DiffusionTraining
+    from toyland.run import follow
+
+    recipe = DiffusionRecipe(**_shared(arguments), alone=arguments.alone)
+    folder, device = _folder(arguments, "sd"), _device(arguments)
+    training = DiffusionTraining(recipe, folder, device, arguments.autoencoder, arguments.start_from)
+    follow(training, arguments.resume)
+
+
+def train_detector(arguments: argparse.Namespace) -> None:
+    """Train the detector."""
+    from toyland.detector.training import DetectorRecipe, DetectorTraining
+    from toyland.run import follow
+
+    recipe = DetectorRecipe(**_shared(arguments), width=arguments.width)
+    training = DetectorTraining(recipe, _folder(arguments, "detector"), _device(arguments))
+    follow(training, arguments.resume)
+
+
+def seconds(budget: str) -> float:
+    """ "90s", "60m" or "2h" in seconds. ValueError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", budget)
+    if not match or float(match[1]) == 0:
+        raise ValueError(f"budget {budget!r} is not a time; write it as 90s, 60m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _model(
+    models: Commands,
+    name: str,
+    about: str,
+    command: Callable[[argparse.Namespace], None],
+    batch: int,
+    lr: float,
+) -> argparse.ArgumentParser:
+    """A training's command with the options that all have."""
+    parser: argparse.ArgumentParser = models.add_parser(name, help=about)
+    parser.add_argument("--budget", default="60m", help="time to spend in all: 90s, 60m, 2h")
+    parser.add_argument(
+        "--pictures", type=int, default=0, help="stop after so many, for runs to be compared (0: no limit)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the folder's last state, if there is one"
+    )
+    parser.add_argument("--batch", type=int, default=batch)
+    parser.add_argument("--lr", type=float, default=lr)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--workers", type=int, default=1, help="drawing processes")
+    parser.add_argument("--threads", type=int, default=0, help="torch threads (0: torch's default)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-o", "--output", type=Path, help="folder of the run (default: under runs)")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_clip(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--tower", choices=["vit", "rn"], default="vit")
+    command.add_argument(
+        "--start-from", type=Path, help="a model folder whose fitting weights and tokenizer to take"
+    )
+    command.add_argument(
+        "--pixels", type=int, help="size of the training pictures (default: the model's own)"
+    )
+    command.add_argument("--alone", type=int, default=60_000, help="scenes of the single-thing curriculum")
+    command.add_argument("--zoom", type=float, default=1, help="above 1: close-ups of single things")
+    command.add_argument("--grey", type=float, default=0, help="share of pictures without colours")
+    command.add_argument(
+        "--usual-share", type=float, default=USUAL_SHARE, help="how often a thing is where it belongs"
+    )
+    command.add_argument("--muon-lr", type=float, default=0.01, help="rate for the blocks' matrices")
+
+
+def _shared(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a recipe that all trainings have."""
+    import torch
+
+    if arguments.pictures < 0:
+        raise ValueError(f"{arguments.pictures} pictures are less than none")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    names = ("pictures", "batch", "lr", "seed", "precision", "workers")
+    return {name: getattr(arguments, name) for name in names} | {"budget": seconds(arguments.budget)}
+
+
+def _device(arguments: argparse.Namespace) -> str:
+    import torch
+
+    if arguments.device != "auto":
+        return str(arguments.device)
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _folder(arguments: argparse.Namespace, name: str) -> Path:
+    return arguments.output or Path("runs") / name
