@@ -34,6 +34,7 @@ from explain.similarity import similarity_map
 if TYPE_CHECKING:
     from explain.clip import Clip
     from explain.encodings import ImageEncoding
+    from explain.towers import Tokens
 
 FILE = "projection.safetensors"
 FOLDER = "eclip"  # in a model's folder: beside its weights, open_clip might take one for the other
@@ -82,9 +83,14 @@ def pooled(tokens: Tensor, masks: Tensor, pooling: str) -> Tensor:
 def eclip_map(clip: Clip, encoding: ImageEncoding, projection: Projection, text_features: Tensor) -> Tensor:
     """Maps (B, T, h, w) in [-1, 1]: cosines of the texts with the patches, projected by `projection`."""
     with torch.no_grad():
-        rows = towers.head_input(clip.model.visual, encoding.tokens)[:, 1:]
-        dense = F.normalize(projection(rows), dim=-1).unflatten(1, encoding.tokens.grid)
+        dense = projected_tokens(clip, encoding.tokens, projection)
     return similarity_map(dense, text_features)
+
+
+def projected_tokens(clip: Clip, tokens: Tokens, projection: Projection) -> Tensor:
+    """Dense tokens (B, h, w, D) of unit norm through `projection`; differentiable."""
+    rows = towers.head_input(clip.model.visual, tokens)[:, 1:]
+    return F.normalize(projection(rows), dim=-1).unflatten(1, tokens.grid)
 
 
 def start(clip: Clip, fresh: bool, generator: torch.Generator) -> Projection:

@@ -45,7 +45,8 @@ def image_relevance(
     normalise: str = "none",
     create_graph: bool = False,
 ) -> Tensor:
-    """Relevance (B, T, h, w) of the patches of images (B, 3, H, W) to texts of features (T, D), unit norm.
+    """Relevance (B, T, h, w) of the patches of images (B, 3, H, W) to texts of features (T, D), unit norm, or (B, T, D)
+    where each image has texts of its own.
 
     `layers`: "last" reads the last attention alone, as paper A's spatial application does; after
     normalisation it does not depend on the scale of S. "all" rolls R up from the first. `logit_scale`
@@ -88,12 +89,19 @@ def last_relevance(
     create_graph: bool = False,
 ) -> Tensor:
     """`image_relevance` of the last layer (B, T, h, w) from the tokens that enter it: no image forward."""
-    visual = clip.model.visual
-    with torch.enable_grad(), AttentionRecorder() as recorder:
-        pooled = towers.pool(visual, tokens)
-    scores = _similarity(clip, pooled, text_features, logit_scale)
-    maps = _maps(scores, recorder.probs, towers.shape(visual), create_graph)
+    opened = last_layer(clip, tokens)
+    scores = _similarity(clip, opened.pooled, text_features, logit_scale)
+    maps = _maps(scores, opened.probs, towers.shape(clip.model.visual), create_graph)
     return normalised(maps, normalise).unflatten(-1, tokens.grid)
+
+
+def last_layer(clip: Clip, tokens: Tokens) -> Layers:
+    """A run of the last attention alone, open, from the tokens that enter it; `rolled_relevance` of it is that of the
+    last layer.
+    """
+    with torch.enable_grad(), AttentionRecorder() as recorder:
+        pooled = towers.pool(clip.model.visual, tokens)
+    return Layers((tokens.values,), tuple(recorder.probs), pooled, tokens.grid)
 
 
 def contribution(probs: Tensor, grads: Tensor) -> Tensor:

@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 
 def similarity_map(dense_tokens: Tensor, text_features: Tensor) -> Tensor:
-    """Cosine of every patch with every text: (B, h, w, D) and (T, D), unit norm -> (B, T, h, w) in [-1, 1]."""
-    return (dense_tokens @ text_features.T).permute(0, 3, 1, 2)
+    """Cosine of every patch with every text: (B, h, w, D) and (T, D), or (B, T, D) where each image has texts of its
+    own, unit norm -> (B, T, h, w) in [-1, 1].
+    """
+    grid = dense_tokens.shape[1:3]
+    return (dense_tokens.flatten(1, 2) @ text_features.mT).mT.unflatten(-1, grid)
 
 
 def reversed_similarity_map(dense_tokens: Tensor, text_features: Tensor) -> Tensor:

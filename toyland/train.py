@@ -20,9 +20,9 @@ def add_training(commands: Commands) -> None:
     )
     _add_clip(_model(models, "clip", "picture-caption matching", train_clip, batch=256, lr=1e-3))
     _model(
-        models, "autoencoder", "toy-sd's pictures to latents and back", train_autoencoder, batch=32, lr=2e-3
+        models, "autoencoder", "toy-sd's pictures to latents and back", train_autoencoder, batch=8, lr=2e-3
     )
-    command = _model(models, "vqgan", "pictures to codes and back", train_vqgan, batch=32, lr=1e-3)
+    command = _model(models, "vqgan", "pictures to codes and back", train_vqgan, batch=8, lr=1e-3)
     command.add_argument("--start-from", type=Path, help="an autoencoder's folder to take the weights of")
     command = _model(models, "sd", "pictures from prompts", train_sd, batch=32, lr=5e-4)
     command.add_argument("--autoencoder", type=Path, required=True, help="the folder of its autoencoder")

@@ -1,8 +1,8 @@
 """The autoencoders between pictures and latents: AutoencoderKL (Rombach et al. 2022, arXiv 2112.10752) for toy-sd, and
 VQModel (Esser et al. 2021, arXiv 2012.09841) for toy-vqgan. 64 px pictures, 16x16 latents.
 
-Differs from the papers: no discriminator and no perceptual network, but an error on pixels and on their differences to
-the neighbours, which keeps the edges of a drawn world sharp. The VQModel starts from the AutoencoderKL's weights.
+Differs from the papers: no discriminator and no perceptual network, but errors of pixels and of their differences to
+the neighbours, which keep the edges of a drawn world sharp. The VQModel starts from the AutoencoderKL's weights.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHAPE: dict[str, Any] = {
     "mid_block_add_attention": False,
 }
 KL_WEIGHT = 1e-5
-EDGE_WEIGHT = 1.0
+SHARPNESS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +49,14 @@ class AutoencoderRecipe(Recipe):
 
 
 def reconstruction_error(images: Tensor, originals: Tensor) -> Tensor:
-    """Mean absolute error of pixels plus that of their differences to the right and lower neighbours."""
+    """Mean squared error, and less of the absolute one of pixels and of their differences to right and lower neighbours.
+
+    The square speaks for a small thing of the wrong colour, the absolute values for sharp edges.
+    """
     error = images - originals
     across, down = error.diff(dim=-1), error.diff(dim=-2)
-    return error.abs().mean() + EDGE_WEIGHT * (across.abs().mean() + down.abs().mean())
+    sharp = error.abs().mean() + across.abs().mean() + down.abs().mean()
+    return error.square().mean() + SHARPNESS * sharp
 
 
 class AutoencoderTraining(Run):
@@ -101,12 +105,11 @@ def new_autoencoder(family: str, start_from: Path | None = None) -> AutoencoderK
         model.load_state_dict(source.state_dict())
         return model
     state = source.state_dict()
-    for name in ("encoder.conv_out", "quant_conv"):  # the means alone: a VQModel's encoder is not random
-        for part in ("weight", "bias"):
-            rows = state[f"{name}.{part}"][:CHANNELS]
-            state[f"{name}.{part}"] = (
-                rows[:, :CHANNELS] if name == "quant_conv" and part == "weight" else rows
-            )
+    mix = state["quant_conv.weight"][:CHANNELS, :, 0, 0]  # a VQModel's encoder gives the means alone
+    state["encoder.conv_out.weight"] = torch.einsum("ij,jabc->iabc", mix, state["encoder.conv_out.weight"])
+    state["encoder.conv_out.bias"] = mix @ state["encoder.conv_out.bias"] + state["quant_conv.bias"][:CHANNELS]
+    state["quant_conv.weight"] = torch.eye(CHANNELS)[:, :, None, None]
+    state["quant_conv.bias"] = torch.zeros(CHANNELS)
     model.load_state_dict(state | {"quantize.embedding.weight": first_codes(model, source)})
     return model
 

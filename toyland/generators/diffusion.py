@@ -7,6 +7,7 @@ It predicts v (Salimans and Ho 2022, arXiv 2202.00512) on a schedule that ends i
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
@@ -79,6 +80,7 @@ def new_scheduler() -> DDIMScheduler:
         prediction_type="v_prediction",
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
+        steps_offset=1,
         clip_sample=False,
         set_alpha_to_one=True,
     )
@@ -103,3 +105,6 @@ def save_pipeline(
     for network in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         network.half()
     pipeline.save_pretrained(folder, max_shard_size=SHARD)
+    # Where no dtype is asked for, diffusers loads fp32, but transformers what the configuration says: make them agree.
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2) + "\n")

@@ -1,0 +1,67 @@
+"""What the loop knows of a generator: pictures from prompts and seeds, a step at a time, steered by a guide.
+
+`diffusion.py` and `vqgan.py` are the two that there are. A guide knows no latents, a generator no CLIP: between them
+pass images (B, 3, H, W) in [0, 1] one way, and a loss for each of them the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from guidance.sampling import Sampling
+
+# Images (B, 3, H, W), float32 in [0, 1], and the number of the evaluation -> differentiable losses (B,). The number
+# is the step's where a step asks once; where it asks more often, each time has a number of its own, counted up, so
+# that a guide that draws views by (seed, number) draws fresh ones.
+Guide = Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Advance:
+    """What one step did, for B pictures. All tensors are detached.
+
+    `index`: the step, from 0 to total - 1. `preview`: (B, 3, H, W), float32 in [0, 1], what the model takes the
+    finished pictures to be, as the guide saw them: before it moved them. `losses`: (B,) of the preview; None where the
+    step had no guide. `skipped`: (B,), bool: the loss or its gradient was not finite, and the picture was not moved.
+    """
+
+    index: int
+    total: int
+    preview: Tensor
+    losses: Tensor | None
+    skipped: Tensor
+
+
+class Process(Protocol):
+    """B pictures on their way. All state is in it: dropping it frees it."""
+
+    @property
+    def total(self) -> int:
+        """How many steps there are."""
+        ...
+
+    def advance(self, guide: Guide | None = None) -> Advance:
+        """One step. An ordinary function: whichever thread calls it finds its grad mode as it was."""
+        ...
+
+    def finish(self) -> Tensor:
+        """The pictures (B, 3, H, W), float32 in [0, 1], by the full decoder. RuntimeError before the last step."""
+        ...
+
+
+class Generator(Protocol):
+    """Makes pictures. `size`: (height, width) in pixels where the sampling names none."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    def begin(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> Process:
+        """One picture for each prompt and its seed; a batch equals singles. ValueError for what it cannot do."""
+        ...

@@ -1,0 +1,154 @@
+"""Sampling: all that can be chosen about how pictures are made. Checked here, once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MODES = ("off", "x0", "latent")
+NORM_CONTROLS = ("normalise", "clip", "raw")
+STARTS = ("codes", "uniform")
+MAX_STEPS = 1000
+MAX_SIDE = 2048  # pixels
+MAX_PICTURES = 64  # at once
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Settings of a run. ValueError for one that is out of range.
+
+    For both generators:
+
+    steps: denoising steps, or steps of the optimiser (1 to 1000; a model may allow fewer).
+    size: (height, width) in pixels, or None for the generator's own. A multiple of its latent grid.
+
+    For diffusion:
+
+    guidance_scale: of classifier-free guidance, as in diffusers; up to 1 it is off. A model that was distilled with it
+        takes it as an input.
+    negative_prompt: what classifier-free guidance leads away from. ValueError where there is none to do so.
+    mode: where the guide acts. "x0" moves the predicted picture, so that the UNet needs no backward pass (Bansal et al.
+        2023, arXiv 2302.07121, "backward guidance"); "latent" moves the noisy latents by a gradient through the UNet,
+        2 to 3 times as dear; "off" asks no guide.
+    weight: factor of every move. At 0 the guide is asked and the pictures are those without it, to the bit.
+    norm_control: of a picture's move. "normalise" gives it the length `norm`, whatever the gradient's; "clip" takes
+        the gradient as it is, up to that length; "raw" as it is. All three are multiplied by `weight`.
+    norm: length of a move as a share of the length of the latents that it moves, picture by picture.
+    inner_steps: gradient steps within each guided step.
+    time_travel: how often a guided step is taken back, by noise, and repeated (Lugmayr et al. 2022, RePaint, arXiv
+        2201.09865; Yu et al. 2023, FreeDoM, arXiv 2303.09833). Not at weight 0, and not after the last step.
+    guide_from, guide_to: the share of the steps that are guided; step i of n is where guide_from <= i / n < guide_to.
+        The last ones settle texture: a guide adds little there but patterns that please it.
+    guide_every: of these, every which one is guided, from the first on.
+
+    For VQGAN:
+
+    learning_rate: of Adam.
+    start: "codes", a random entry of the codebook at every place; or "uniform", numbers from 0 to 2.
+    """
+
+    steps: int = 30
+    size: tuple[int, int] | None = None
+    guidance_scale: float = 7.5
+    negative_prompt: str = ""
+    mode: str = "x0"
+    weight: float = 1.0
+    norm_control: str = "normalise"
+    norm: float = 0.1
+    inner_steps: int = 1
+    time_travel: int = 0
+    guide_from: float = 0.0
+    guide_to: float = 0.8
+    guide_every: int = 1
+    learning_rate: float = 0.1
+    start: str = "codes"
+
+    def __post_init__(self) -> None:
+        _whole("steps", self.steps, 1, MAX_STEPS)
+        _number("guidance_scale", self.guidance_scale, 0, 100)
+        _text("negative_prompt", self.negative_prompt)
+        _choice("mode", self.mode, MODES)
+        _number("weight", self.weight, 0, 1e6)
+        _choice("norm_control", self.norm_control, NORM_CONTROLS)
+        _number("norm", self.norm, 0, 10)
+        _whole("inner_steps", self.inner_steps, 1, 100)
+        _whole("time_travel", self.time_travel, 0, 100)
+        _number("guide_from", self.guide_from, 0, 1)
+        _number("guide_to", self.guide_to, 0, 1)
+        if self.guide_from >= self.guide_to:
+            raise ValueError(
+                f"guide_from is {self.guide_from} and guide_to {self.guide_to}; "
+                "allowed: guide_from below guide_to (mode 'off' guides no step)"
+            )
+        _whole("guide_every", self.guide_every, 1, MAX_STEPS)
+        _number("learning_rate", self.learning_rate, 1e-6, 10)
+        _choice("start", self.start, STARTS)
+
+    def guides(self, index: int, total: int) -> bool:
+        """Whether step `index` of `total` is a guided one."""
+        if self.mode == "off" or not self.guide_from <= index / total < self.guide_to:
+            return False
+        return (index - math.ceil(self.guide_from * total - 1e-9)) % self.guide_every == 0
+
+
+def check_pictures(prompts: Sequence[str], seeds: Sequence[int]) -> None:
+    """ValueError unless there is a seed for every prompt, and all are what they should be."""
+    if isinstance(prompts, str):
+        raise ValueError("prompts is a text; allowed: a list of texts, one for each picture")
+    if not 1 <= len(prompts) <= MAX_PICTURES:
+        raise ValueError(f"there are {len(prompts)} prompts; allowed at once: 1 to {MAX_PICTURES}")
+    if len(prompts) != len(seeds):
+        raise ValueError(f"there are {len(prompts)} prompts and {len(seeds)} seeds; allowed: as many of both")
+    for prompt in prompts:
+        _text("a prompt", prompt)
+    for seed in seeds:
+        _whole("a seed", seed, 0, MAX_SEED, "2^63 - 1")
+
+
+def check_size(size: tuple[int, int], grid: int) -> tuple[int, int]:
+    """(height, width) in pixels, if they fit a latent grid of `grid` pixels a cell. ValueError with the nearest
+    that do.
+    """
+    if not isinstance(size, (tuple, list)) or len(size) != 2:
+        raise ValueError(f"size is {_shown(size)}; allowed: (height, width) in pixels")
+    for name, side in zip(("height", "width"), size, strict=True):
+        _whole(f"the {name}", side, grid, MAX_SIDE)
+        if side % grid:
+            below = side - side % grid
+            near = f"{below} or {below + grid}" if below + grid <= MAX_SIDE else f"{below}"
+            raise ValueError(f"the {name} is {side}; allowed: multiples of {grid}, and the nearest is {near}")
+    return size[0], size[1]
+
+
+def _whole(name: str, value: object, low: int, high: int, shown_high: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(
+            f"{name} is {_shown(value)}; allowed: a whole number from {low} to {shown_high or high}"
+        )
+
+
+def _number(name: str, value: object, low: float, high: float) -> None:
+    """NaN is within no range."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError(f"{name} is {_shown(value)}; allowed: a number from {low:g} to {high:g}")
+
+
+def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {_shown(value)}; allowed: {', '.join(choices)}")
+
+
+def _text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is {_shown(value)}; allowed: a text")
+
+
+def _shown(value: object) -> str:
+    """A value for messages; a number of thousands of digits cannot even be printed."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,151 @@
+"""The loop of latent diffusion: a step is a forward pass, a guide's pull on it, and the scheduler's step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+from guidance.decoding import checkpointed, decoded, noise_like
+from guidance.denoising import denoiser
+from guidance.generators import Advance, Guide
+from guidance.gradients import Descent, descend
+from guidance.memory import Result, diffusion_advice, within_memory
+from guidance.prediction import (
+    attempt,
+    fresh_scheduler,
+    noise_level,
+    output_for,
+    predicted_x0,
+    renoised,
+    step_with,
+)
+from guidance.sampling import Sampling, check_size
+
+if TYPE_CHECKING:
+    from guidance.diffusion import LatentDiffusion
+
+TRAVEL = 0x7472_6176_656C  # mixed into a seed: going back in time draws from noise of its own
+
+
+class DiffusionProcess:
+    """B pictures on their way through `model`, each with noise of its own seed. See `generators.Process`."""
+
+    def __init__(
+        self, model: LatentDiffusion, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling
+    ) -> None:
+        self._model, self._sampling = model, sampling
+        self._size = check_size(model.size if sampling.size is None else sampling.size, model.grid)
+        device = model.pipe._execution_device
+        self._scheduler = fresh_scheduler(model.pipe.scheduler, sampling.steps, device)
+        self._denoiser = denoiser(model.pipe, prompts, sampling)
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._travel = [torch.Generator().manual_seed(seed ^ TRAVEL) for seed in seeds]
+        shape = len(seeds), model.pipe.unet.config.in_channels, *(side // model.grid for side in self._size)
+        dtype = self._denoiser.embeddings.dtype
+        noise = randn_tensor(shape, generator=self._generators, device=device, dtype=dtype)
+        self._latents: Tensor | None = noise * self._scheduler.init_noise_sigma
+        self._index = 0
+
+    @property
+    def total(self) -> int:
+        """The scheduler's timesteps: PNDM has one more than `Sampling.steps`."""
+        return len(self._scheduler.timesteps)
+
+    @property
+    def latents(self) -> Tensor | None:
+        """The noisy latents (B, C, h, w) as they stand; None after memory ran out."""
+        return self._latents
+
+    def advance(self, guide: Guide | None = None) -> Advance:
+        """One step, guided where the settings say so. RuntimeError after the last."""
+        if self._latents is None:
+            raise RuntimeError("this run ended when memory ran out")
+        if self._index == self.total:
+            raise RuntimeError(f"all {self.total} steps of this run are done")
+        return self._within_memory(lambda: self._advance(guide))
+
+    def finish(self) -> Tensor:
+        """The pictures (B, 3, H, W), float32 in [0, 1], by the pipeline's own decoder."""
+        if self._latents is None or self._index < self.total:
+            raise RuntimeError(f"{self._index} of {self.total} steps are done; allowed: all")
+        return self._within_memory(self._finish)
+
+    @torch.no_grad()
+    def _finish(self) -> Tensor:
+        images = decoded(self._model.pipe.vae, self._latents)
+        self._model.pipe.maybe_free_model_hooks()
+        return images
+
+    @torch.no_grad()
+    def _advance(self, guide: Guide | None) -> Advance:
+        index, sampling = self._index, self._sampling
+        if not sampling.guides(index, self.total):
+            guide = None
+        timestep = self._scheduler.timesteps[index]
+        number = index * sampling.inner_steps * (1 + sampling.time_travel)
+        latents = self._latents
+        last = index + 1 == self.total
+        for _ in range(0 if guide is None or last or not sampling.weight else sampling.time_travel):
+            latents = self._there_and_back(latents, timestep, guide, number)
+            number += sampling.inner_steps
+        step = self._step(self._scheduler, latents, timestep, guide, number, self._generators)
+        self._latents, self._index = step.latents, index + 1
+        return Advance(index, self.total, step.images, step.losses, step.skipped)
+
+    def _there_and_back(self, latents: Tensor, timestep: Tensor, guide: Guide | None, number: int) -> Tensor:
+        """A step, and the noise that takes it back to where it began: other latents of the same noise level."""
+        scheduler = attempt(self._scheduler)
+        before = noise_level(scheduler, timestep)
+        step = self._step(scheduler, latents, timestep, guide, number, self._travel)
+        after = noise_level(scheduler, scheduler.timesteps[self._index + 1])
+        return renoised(step.latents, before, after, noise_like(latents, self._travel))
+
+    def _step(
+        self,
+        scheduler: Any,
+        latents: Tensor,
+        timestep: Tensor,
+        guide: Guide | None,
+        number: int,
+        generators: list[torch.Generator],
+    ) -> Descent:
+        """One step of `scheduler`, whose state goes on; the noise that it takes, if any, is of `generators`."""
+        level = noise_level(scheduler, timestep)
+        mode, decoder = self._sampling.mode, self._model.decoder
+        found = None
+        if guide is not None and mode == "latent":
+
+            def look(x: Tensor) -> Tensor:
+                output = self._denoiser(scheduler, x.to(latents.dtype), timestep)
+                return decoded(decoder, predicted_x0(scheduler, level, x, output))
+
+            with checkpointed(self._denoiser.unet, decoder):
+                found = descend(guide, look, latents, number, self._sampling)
+            latents = found.latents
+        output = self._denoiser(scheduler, latents, timestep)
+        x0 = predicted_x0(scheduler, level, latents, output)
+        if guide is not None and mode == "x0":
+            with checkpointed(decoder):
+                found = descend(guide, lambda x: decoded(decoder, x), x0, number, self._sampling)
+            output = output_for(scheduler, level, output, found.latents - x0)
+        latents = step_with(scheduler, output, timestep, latents, generators)
+        if found is not None:
+            return replace(found, latents=latents)
+        unmoved = torch.zeros(len(latents), dtype=torch.bool, device=latents.device)
+        return Descent(latents, decoded(decoder, x0), None, unmoved)
+
+    def _within_memory(self, run: Callable[[], Result]) -> Result:
+        model, count = self._model, len(self._generators)
+        advice = partial(
+            diffusion_advice, count, self._size, model.grid, self._sampling.mode, model.preview is not None
+        )
+        return within_memory(run, self._free, advice)
+
+    def _free(self) -> None:
+        self._latents = None

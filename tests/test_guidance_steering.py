@@ -1,0 +1,209 @@
+"""A steered run: what it leaves behind, what one picture does to another, and what it refuses."""
+
+import gc
+import math
+import threading
+import weakref
+
+import pytest
+import tiny_generators
+import torch
+from tiny_generators import PROMPTS, SEEDS, Shelf, redness, run
+
+from guidance.diffusion import LatentDiffusion, open_diffusion
+from guidance.memory import GenerationOutOfMemory
+from guidance.sampling import Sampling
+
+STEPS = 3
+MODES = ("x0", "latent")
+QUICK = {"steps": STEPS, "guide_to": 1.0}
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    return Shelf(tmp_path_factory.mktemp("pipelines"))
+
+
+@pytest.fixture(scope="module")
+def preview(tmp_path_factory):
+    return tiny_generators.save_preview(tmp_path_factory.mktemp("preview"))
+
+
+def spoilt(images, number):
+    """Redness, but the first picture's loss is not a number in evaluation 1, and its gradient is not in 2."""
+    losses = redness(images, number)
+    if number == 1:
+        losses = losses * torch.tensor([math.nan, 1.0])
+    if number == 2:
+        losses = losses + torch.stack([(images[0, 0, 0, 0] * 0).sqrt(), losses[1] * 0])
+    return losses
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_move_that_is_not_finite_is_left_out_for_that_picture(shelf, mode):
+    sampling = Sampling(mode=mode, **QUICK)
+    process, steps = run(shelf.model(), sampling, spoilt)
+    assert [step.skipped.tolist() for step in steps] == [[False, False], [True, False], [True, False]]
+    healthy, _ = run(shelf.model(), sampling, redness)
+    assert torch.equal(process.latents[1], healthy.latents[1])
+    first, _ = run(
+        shelf.model(), Sampling(**{**vars(sampling), "guide_to": 0.3}), redness
+    )  # guides the first step alone
+    assert torch.equal(process.latents[0], first.latents[0])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_is_left_behind(shelf, mode):
+    """No gradient of a parameter, no graph, no setting of the model; grad mode as it was; and after errors too."""
+    model, seen = shelf.model(), []
+    process = model.begin(PROMPTS, SEEDS, Sampling(mode=mode, **QUICK))
+
+    def guide(images, number):
+        assert torch.is_grad_enabled()
+        if mode == "latent":
+            assert model.pipe.unet.is_gradient_checkpointing
+        seen.append(weakref.ref(images))
+        if number == 2:
+            raise KeyError("a guide's own error")
+        return redness(images, number)
+
+    for _ in range(2):
+        step = process.advance(guide)
+    with pytest.raises(KeyError, match="own error"):
+        process.advance(guide)
+    assert torch.is_grad_enabled()
+    assert not any(m.is_gradient_checkpointing for m in (model.pipe.unet, model.pipe.vae))
+    for part in (model.pipe.unet, model.pipe.vae, model.pipe.text_encoder):
+        assert not part.training
+        assert all(p.grad is None and not p.requires_grad for p in part.parameters())
+    gc.collect()
+    assert not any(images() is not None for images in seen)
+    kept = [x for x in vars(process).values() if isinstance(x, torch.Tensor)]
+    assert kept
+    assert not any(x.requires_grad for x in [*kept, step.preview, step.losses, step.skipped])
+
+
+def test_a_dropped_run_frees_its_state(shelf):
+    process, _ = run(shelf.model(), Sampling(**QUICK), redness)
+    latents = weakref.ref(process.latents)
+    del process
+    gc.collect()
+    assert latents() is None
+
+
+def test_any_thread_may_make_a_step(shelf):
+    process = shelf.model().begin(PROMPTS, SEEDS, Sampling(**QUICK))
+    modes = []
+
+    def step():
+        process.advance(redness)
+        modes.append(torch.is_grad_enabled())
+
+    for _ in range(STEPS):
+        thread = threading.Thread(target=step)
+        thread.start()
+        thread.join()
+    expected, _ = run(shelf.model(), Sampling(**QUICK), redness)
+    assert torch.equal(process.latents, expected.latents)
+    assert modes == [True] * STEPS
+
+
+def test_out_of_memory_says_what_would_fit_and_frees(shelf):
+    process = shelf.model().begin(PROMPTS, SEEDS, Sampling(mode="latent", **QUICK))
+    process.advance(redness)
+    latents, held = weakref.ref(process.latents), []
+
+    def guide(images, number):
+        large = images * 2
+        held.append(weakref.ref(large))
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    with pytest.raises(GenerationOutOfMemory) as raised:
+        process.advance(guide)
+    for part in ("2 pictures", "32 x 32", "24 x 24", "'x0'", "fewer views", "fewer boxes", "preview decoder"):
+        assert part in str(raised.value)
+    assert raised.value.__context__ is None
+    assert latents() is None
+    assert held[0]() is None
+    with pytest.raises(RuntimeError, match="memory ran out"):
+        process.advance(redness)
+    run(shelf.model(), Sampling(steps=1))  # the model lives on
+
+
+def test_steps_and_finish_have_their_time(shelf):
+    process = shelf.model().begin(PROMPTS, SEEDS, Sampling(steps=1))
+    with pytest.raises(RuntimeError, match="0 of 1 steps are done"):
+        process.finish()
+    process.advance()
+    with pytest.raises(RuntimeError, match="all 1 steps"):
+        process.advance()
+    assert process.finish().shape == (2, 3, 32, 32)
+    assert torch.equal(process.finish(), process.finish())
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("guide", "message"),
+    [
+        (lambda images, number: images.mean(), "one per image, 2"),
+        (lambda images, number: torch.zeros(2), "do not depend on the images"),
+    ],
+)
+def test_guides_that_are_none(shelf, guide, message):
+    process = shelf.model().begin(PROMPTS, SEEDS, Sampling(**QUICK))
+    with pytest.raises(ValueError, match=message):
+        process.advance(guide)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": (37, 32)}, "height is 37; allowed: multiples of 8, and the nearest is 32 or 40"),
+        ({"size": (32, 5)}, "width is 5; allowed: a whole number from 8 to 2048"),
+        ({"size": (32, math.nan)}, "width is nan"),
+        ({"size": 64}, "size is 64; allowed: .height, width."),
+        ({"steps": 1000}, "steps is 1000; allowed with this model's scheduler: 1 to 999"),
+        ({"negative_prompt": "red", "guidance_scale": 1}, "guidance_scale is not above 1"),
+    ],
+)
+def test_settings_that_the_model_does_not_have(shelf, changes, message):
+    with pytest.raises(ValueError, match=message):
+        shelf.model().begin(PROMPTS, SEEDS, Sampling(**changes))
+
+
+def test_settings_that_other_models_do_not_have(shelf):
+    distilled = shelf.model(scheduler="lcm", time_cond=32)
+    with pytest.raises(ValueError, match="steps is 51; allowed with this model's scheduler: 1 to 50"):
+        distilled.begin(PROMPTS, SEEDS, Sampling(steps=51))
+    with pytest.raises(ValueError, match="distilled with its guidance"):
+        distilled.begin(PROMPTS, SEEDS, Sampling(negative_prompt="red"))
+    with pytest.raises(ValueError, match="time_travel is 1; allowed with PNDM: 0"):
+        shelf.model(scheduler="pndm").begin(PROMPTS, SEEDS, Sampling(time_travel=1))
+    turns = LatentDiffusion("tiny", shelf.model().pipe, None, offloaded=True)
+    with pytest.raises(ValueError, match="mode is 'latent'"):
+        turns.begin(PROMPTS, SEEDS, Sampling(mode="latent"))
+
+
+def test_folders_that_hold_none(shelf, preview, tmp_path):
+    with pytest.raises(ValueError, match="'nothing' is no folder of a StableDiffusionPipeline"):
+        open_diffusion(tmp_path / "nothing")
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "model_index.json").write_text("{}")
+    with pytest.raises(ValueError, match="'bare' has no weights; allowed: safetensors"):
+        open_diffusion(tmp_path / "bare")
+    (tmp_path / "bare" / "x.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="'bare' cannot be opened") as raised:
+        open_diffusion(tmp_path / "bare")
+    assert str(tmp_path) not in str(raised.value)
+    with pytest.raises(ValueError, match="scheduler is 'heun'; allowed: ddim, lcm"):
+        open_diffusion(shelf.folder(), scheduler="heun")
+    with pytest.raises(ValueError, match="preview decoder is for other latents"):
+        open_diffusion(shelf.folder(cell=4, sample_size=16), preview=preview)
+
+
+def test_another_scheduler_can_be_asked_for(shelf):
+    process, _ = run(open_diffusion(shelf.folder(scheduler="pndm"), scheduler="ddim"), Sampling(steps=2))
+    expected, _ = run(shelf.model(), Sampling(steps=2))
+    assert torch.equal(process.latents, expected.latents)
