@@ -64,6 +64,7 @@ def pull(guide: Guide, decode: Callable[[Tensor], Tensor], latents: Tensor, numb
     scale = torch.exp2(-gradients.flatten(1).abs().amax(1).clamp(min=1e-30).log2().floor())
     (found,) = torch.autograd.grad(images, leaf, gradients * _per_picture(scale, images))
     found = found / _per_picture(scale, found)
+    finite = finite & found.flatten(1).isfinite().all(1)
     return Pull(images.detach(), losses, _where(finite, found, torch.zeros_like(found)), finite)
 
 

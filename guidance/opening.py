@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,31 @@ def opened(kind: Any, folder: str | Path, needed: str, dtype: torch.dtype, **set
     if not any(folder.rglob("*.safetensors")):
         raise ValueError(f"{folder.name!r} has no weights; allowed: safetensors")
     try:
-        return kind.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            low_cpu_mem_usage=importlib.util.find_spec("accelerate") is not None,
-            **settings,
-        )
+        with _quiet():
+            return kind.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                low_cpu_mem_usage=importlib.util.find_spec("accelerate") is not None,
+                **settings,
+            )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         reason = str(error).replace(str(folder), folder.name).strip().split("\n")[0]
         raise ValueError(f"{folder.name!r} cannot be opened as a {kind.__name__}: {reason}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of the libraries' own while this lasts."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    shown = [log for log in (of_diffusers, of_transformers) if log.is_progress_bar_enabled()]
+    try:
+        for log in shown:
+            log.disable_progress_bar()
+        yield
+    finally:
+        for log in shown:
+            log.enable_progress_bar()

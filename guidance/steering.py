@@ -89,22 +89,24 @@ class DiffusionProcess:
             guide = None
         timestep = self._scheduler.timesteps[index]
         number = index * sampling.inner_steps * (1 + sampling.time_travel)
-        latents = self._latents
+        latents, skipped = self._latents, []
         last = index + 1 == self.total
         for _ in range(0 if guide is None or last or not sampling.weight else sampling.time_travel):
-            latents = self._there_and_back(latents, timestep, guide, number)
-            number += sampling.inner_steps
+            back = self._there_and_back(latents, timestep, guide, number)
+            latents, number = back.latents, number + sampling.inner_steps
+            skipped.append(back.skipped)
         step = self._step(self._scheduler, latents, timestep, guide, number, self._generators)
         self._latents, self._index = step.latents, index + 1
-        return Advance(index, self.total, step.images, step.losses, step.skipped)
+        skipped.append(step.skipped)
+        return Advance(index, self.total, step.images, step.losses, torch.stack(skipped).any(0))
 
-    def _there_and_back(self, latents: Tensor, timestep: Tensor, guide: Guide | None, number: int) -> Tensor:
+    def _there_and_back(self, latents: Tensor, timestep: Tensor, guide: Guide | None, number: int) -> Descent:
         """A step, and the noise that takes it back to where it began: other latents of the same noise level."""
         scheduler = attempt(self._scheduler)
         before = noise_level(scheduler, timestep)
         step = self._step(scheduler, latents, timestep, guide, number, self._travel)
         after = noise_level(scheduler, scheduler.timesteps[self._index + 1])
-        return renoised(step.latents, before, after, noise_like(latents, self._travel))
+        return replace(step, latents=renoised(step.latents, before, after, noise_like(latents, self._travel)))
 
     def _step(
         self,

@@ -1,4 +1,4 @@
-"""A steered run: what it leaves behind, what one picture does to another, and what it refuses."""
+"""A steered run: when it is steered, what it leaves behind, what one picture does to another, and what it refuses."""
 
 import gc
 import math
@@ -14,6 +14,9 @@ from guidance.diffusion import LatentDiffusion, open_diffusion
 from guidance.memory import GenerationOutOfMemory
 from guidance.sampling import Sampling
 
+# DPM-Solver and Euler turn tensors into arrays in a way that numpy 2 grumbles about.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 STEPS = 3
 MODES = ("x0", "latent")
 QUICK = {"steps": STEPS, "guide_to": 1.0}
@@ -27,6 +30,68 @@ def shelf(tmp_path_factory):
 @pytest.fixture(scope="module")
 def preview(tmp_path_factory):
     return tiny_generators.save_preview(tmp_path_factory.mktemp("preview"))
+
+
+# Weight 0, and other ways to guide nothing
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "mode"),
+    [("ddim", "x0"), ("lcm", "x0"), ("euler", "x0"), ("pndm", "x0"), ("ddim", "latent"), ("dpm++", "latent")],
+)
+def test_weight_0_is_unguided_to_the_bit(shelf, mode, scheduler):
+    model, travel = shelf.model(scheduler=scheduler), 0 if scheduler == "pndm" else 2
+    guided, steps = run(model, Sampling(mode=mode, weight=0, time_travel=travel, **QUICK), redness)
+    unguided, _ = run(model, Sampling(steps=STEPS))
+    assert torch.equal(guided.latents, unguided.latents)
+    assert all(step.losses.shape == (2,) for step in steps)  # the guide was asked all the same
+
+
+def test_mode_off_asks_no_guide(shelf):
+    guided, steps = run(shelf.model(), Sampling(mode="off", **QUICK), None)
+    asked, _ = run(shelf.model(), Sampling(mode="off", **QUICK), lambda images, number: 1 / 0)
+    assert torch.equal(guided.latents, asked.latents)
+    assert steps[0].losses is None
+
+
+def test_a_gradient_of_0_moves_nothing(shelf):
+    still, _ = run(shelf.model(), Sampling(**QUICK), lambda images, _: (0 * images).sum((1, 2, 3)))
+    unguided, _ = run(shelf.model(), Sampling(steps=STEPS))
+    assert torch.equal(still.latents, unguided.latents)
+
+
+def test_which_steps_are_guided(shelf):
+    asked = []
+
+    def guide(images, number):
+        asked.append(number)
+        return redness(images, number)
+
+    for changes, expected in [
+        ({"guide_to": 0.5}, [0, 1]),
+        ({"guide_from": 0.25, "guide_to": 1.0, "guide_every": 2}, [1, 3]),
+    ]:
+        asked.clear()
+        _, steps = run(shelf.model(), Sampling(**{"steps": 4, **changes}), guide)
+        assert asked == expected
+        assert [step.index for step in steps if step.losses is not None] == expected
+
+
+def test_every_evaluation_has_a_number_of_its_own(shelf):
+    asked = []
+
+    def guide(images, number):
+        asked.append(number)
+        return redness(images, number)
+
+    run(shelf.model(), Sampling(inner_steps=2, time_travel=1, **QUICK), guide)
+    assert asked == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # the last step is not travelled
+    asked.clear()
+    run(shelf.model(), Sampling(weight=0, inner_steps=2, time_travel=1, **QUICK), guide)
+    assert asked == [0, 1, 4, 5, 8, 9]
+
+
+# What must not happen
 
 
 def spoilt(images, number):
@@ -50,6 +115,14 @@ def test_a_move_that_is_not_finite_is_left_out_for_that_picture(shelf, mode):
         shelf.model(), Sampling(**{**vars(sampling), "guide_to": 0.3}), redness
     )  # guides the first step alone
     assert torch.equal(process.latents[0], first.latents[0])
+
+
+def test_what_was_skipped_before_a_step_was_taken_back_is_reported_too(shelf):
+    sampling = Sampling(time_travel=1, **QUICK)
+    _, steps = run(
+        shelf.model(), sampling, spoilt
+    )  # evaluations 0 and 1 are the first step's, 2 and 3 the second's
+    assert [step.skipped.tolist() for step in steps] == [[True, False], [True, False], [False, False]]
 
 
 @pytest.mark.parametrize("mode", MODES)

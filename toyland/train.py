@@ -19,11 +19,13 @@ def add_training(commands: Commands) -> None:
         required=True, metavar="model"
     )
     _add_clip(_model(models, "clip", "picture-caption matching", train_clip, batch=256, lr=1e-3))
-    _model(
-        models, "autoencoder", "toy-sd's pictures to latents and back", train_autoencoder, batch=8, lr=2e-3
-    )
-    command = _model(models, "vqgan", "pictures to codes and back", train_vqgan, batch=8, lr=1e-3)
-    command.add_argument("--start-from", type=Path, help="an autoencoder's folder to take the weights of")
+    for name, about, train in (
+        ("autoencoder", "toy-sd's pictures to latents and back", train_autoencoder),
+        ("vqgan", "pictures to codes and back", train_vqgan),
+    ):
+        command = _model(models, name, about, train, batch=8, lr=2e-3)
+        command.add_argument("--start-from", type=Path, help="an autoencoder's folder to take the weights of")
+        command.add_argument("--crop", type=int, default=0, help="learn from so many pixels around things")
     command = _model(models, "sd", "pictures from prompts", train_sd, batch=32, lr=5e-4)
     command.add_argument("--autoencoder", type=Path, required=True, help="the folder of its autoencoder")
     command.add_argument("--start-from", type=Path, help="a toy-sd folder to take the weights of")
@@ -61,21 +63,21 @@ def train_clip(arguments: argparse.Namespace) -> None:
 
 def train_autoencoder(arguments: argparse.Namespace) -> None:
     """Train toy-sd's autoencoder; the folder then holds an AutoencoderKL."""
-    _train_autoencoder(arguments, "kl", None)
+    _train_autoencoder(arguments, "kl")
 
 
 def train_vqgan(arguments: argparse.Namespace) -> None:
     """Train the autoencoder with a codebook; the folder then holds a VQModel."""
-    _train_autoencoder(arguments, "vq", arguments.start_from)
+    _train_autoencoder(arguments, "vq")
 
 
-def _train_autoencoder(arguments: argparse.Namespace, family: str, start_from: Path | None) -> None:
+def _train_autoencoder(arguments: argparse.Namespace, family: str) -> None:
     from toyland.generators.autoencoder import AutoencoderRecipe, AutoencoderTraining
     from toyland.run import follow
 
-    recipe = AutoencoderRecipe(**_shared(arguments), family=family)
+    recipe = AutoencoderRecipe(**_shared(arguments), family=family, crop=arguments.crop)
     folder = _folder(arguments, f"autoencoder-{family}")
-    follow(AutoencoderTraining(recipe, folder, _device(arguments), start_from), arguments.resume)
+    follow(AutoencoderTraining(recipe, folder, _device(arguments), arguments.start_from), arguments.resume)
 
 
 def train_sd(arguments: argparse.Namespace) -> None:

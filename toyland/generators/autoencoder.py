@@ -20,7 +20,7 @@ from toyland.generators.scenes import DrawnScenes, as_images, batches_of
 from toyland.run import Recipe, Run, adamw
 
 PIXELS = 64
-CHANNELS = 4  # of the latents
+CHANNELS = 8  # of the latents
 CODES = 512
 SHAPE: dict[str, Any] = {
     "down_block_types": ["DownEncoderBlock2D"] * 3,
@@ -38,9 +38,10 @@ SHARPNESS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderRecipe(Recipe):
-    """How to train an autoencoder. `family`: "kl" or "vq"."""
+    """How to train an autoencoder. `family`: "kl" or "vq". Pictures around things teach it many times faster."""
 
     family: str = "kl"
+    crop: int = 0  # pixels around a thing, 0 for whole pictures
     weight_decay: float = 0.0
 
     @property
@@ -49,7 +50,7 @@ class AutoencoderRecipe(Recipe):
 
 
 def reconstruction_error(images: Tensor, originals: Tensor) -> Tensor:
-    """Mean squared error, and less of the absolute one of pixels and of their differences to right and lower neighbours.
+    """Mean squared error, and less of the absolute one of pixels and of their differences to their neighbours.
 
     The square speaks for a small thing of the wrong colour, the absolute values for sharp edges.
     """
@@ -73,7 +74,9 @@ class AutoencoderTraining(Run):
 
     def batches(self) -> Iterator[Tensor]:
         recipe = self.recipe
-        dataset = DrawnScenes(PIXELS, recipe.batch, self.progress.pictures, seed=recipe.seed)
+        dataset = DrawnScenes(
+            PIXELS, recipe.batch, self.progress.pictures, seed=recipe.seed, crop=recipe.crop
+        )
         return (pictures for pictures, _ in batches_of(dataset, recipe.workers))
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -107,7 +110,9 @@ def new_autoencoder(family: str, start_from: Path | None = None) -> AutoencoderK
     state = source.state_dict()
     mix = state["quant_conv.weight"][:CHANNELS, :, 0, 0]  # a VQModel's encoder gives the means alone
     state["encoder.conv_out.weight"] = torch.einsum("ij,jabc->iabc", mix, state["encoder.conv_out.weight"])
-    state["encoder.conv_out.bias"] = mix @ state["encoder.conv_out.bias"] + state["quant_conv.bias"][:CHANNELS]
+    state["encoder.conv_out.bias"] = (
+        mix @ state["encoder.conv_out.bias"] + state["quant_conv.bias"][:CHANNELS]
+    )
     state["quant_conv.weight"] = torch.eye(CHANNELS)[:, :, None, None]
     state["quant_conv.bias"] = torch.zeros(CHANNELS)
     model.load_state_dict(state | {"quantize.embedding.weight": first_codes(model, source)})

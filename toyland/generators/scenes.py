@@ -25,11 +25,15 @@ Batch = tuple[Tensor, list[str]]  # pictures uint8 (B, H, W, 3), captions
 class DrawnScenes(IterableDataset[Batch]):
     """Batches of the training split's scenes with captions, counted on from `start`.
 
-    The first `alone` scenes are mostly single things, fewer and fewer of them. Every seed has scenes of its own.
+    The first `alone` scenes are mostly single things, fewer and fewer of them. `crop`: only so many pixels around one
+    of the things, 0 for whole pictures. Every seed has scenes of its own.
     """
 
-    def __init__(self, pixels: int, batch: int, start: int = 0, alone: int = 0, seed: int = 0) -> None:
-        self.pixels, self.batch, self.start, self.alone, self.seed = pixels, batch, start, alone, seed
+    def __init__(
+        self, pixels: int, batch: int, start: int = 0, alone: int = 0, seed: int = 0, crop: int = 0
+    ) -> None:
+        self.pixels, self.batch, self.start = pixels, batch, start
+        self.alone, self.seed, self.crop = alone, seed, crop
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
@@ -41,9 +45,24 @@ class DrawnScenes(IterableDataset[Batch]):
             scenes, captions = zip(
                 *(self.scene(number) for number in range(first, first + self.batch)), strict=True
             )
-            pictures = np.stack([np.asarray(draw_scene(scene, self.pixels)) for scene in scenes])
+            pictures = np.stack([self.picture(scene) for scene in scenes])
             yield torch.from_numpy(pictures), list(captions)
             first += workers * self.batch
+
+    def picture(self, scene: Scene) -> np.ndarray:
+        """A scene's picture uint8 (H, W, 3), or what is around one of its things."""
+        picture = np.asarray(draw_scene(scene, self.pixels))
+        if not self.crop:
+            return picture
+        rng = Random(f"crop-{scene.seed}")
+        thing = rng.choice(scene.things)
+        left, top = (
+            min(
+                max(round(at * self.pixels + rng.uniform(-0.9, -0.1) * self.crop), 0), self.pixels - self.crop
+            )
+            for at in (thing.x, thing.y)
+        )
+        return picture[top : top + self.crop, left : left + self.crop]
 
     def scene(self, number: int) -> tuple[Scene, str]:
         """Scene `number` of this seed, and its caption."""

@@ -1,0 +1,26 @@
+"""Put things in boxes from the command line, and measure how well that works.
+
+python -m guidance generate --prompt "a red cat and a blue car on the grass" \\
+    --box "red cat: 0.05, 0.3, 0.45, 0.8" --box "blue car: 0.55, 0.4, 0.95, 0.8" --generator toy-sd -o out.png
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {"generate": "command"}  # -> modules
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when done, 2 after one line on stderr that says what is wrong."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if not given or given[0] not in COMMANDS:
+        print(f"guidance: choose a command: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 0 if given[:1] in (["-h"], ["--help"]) else 2
+    return int(import_module(f"guidance.{COMMANDS[given[0]]}").main(given[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""generate(): a picture with every object in its box, step by step; pictures(): many at once, to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from explain.clip import Clip
+from guidance.generators import Advance, Generator, Process
+from guidance.objective import BoxObjective, Judgement, ObjectiveSettings, TargetReading
+from guidance.places import Layout
+from guidance.sampling import Sampling
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A step of a run, for people. Holds no tensor.
+
+    `index` counts from 0 to `total`; the step `total` is the finished picture, by the full decoder. `losses`: the total
+    and its parts by name, empty where nothing guided the step. `image`: what the picture is going to be. `readings`:
+    of each target similarity, D, and its map on the grid of patches. `skipped`: the gradient was no number, so the
+    picture was not moved.
+    """
+
+    index: int
+    total: int
+    losses: Mapping[str, float]
+    image: Image.Image
+    readings: tuple[TargetReading, ...] = ()
+    skipped: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def maps(self) -> tuple[np.ndarray, ...]:
+        """The targets' maps (h, w), raw."""
+        return tuple(reading.map for reading in self.readings if reading.map is not None)
+
+    @property
+    def finished(self) -> bool:
+        return self.index == self.total
+
+
+class Guided:
+    """An objective as a guide, which keeps what the objective said last."""
+
+    def __init__(self, objective: BoxObjective) -> None:
+        self.objective = objective
+        self.said: Judgement | None = None
+
+    def __call__(self, images: Tensor, number: int) -> Tensor:
+        judgement = self.objective(images, number)
+        self.said = Judgement(judgement.total.detach(), judgement.terms, judgement.readings)
+        return judgement.total
+
+    def losses(self) -> dict[str, float]:
+        """The total and its parts of the one picture that was judged last; empty if none was since the last call."""
+        said, self.said = self.said, None
+        if said is None:
+            return {}
+        return {"total": float(said.total[0])} | {name: float(term[0]) for name, term in said.terms.items()}
+
+
+def generate(
+    generator: Generator,
+    clip: Clip,
+    layout: Layout,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+    objective: ObjectiveSettings | None = None,
+) -> Iterator[Step]:
+    """Make one picture of a layout, yielding every step. The same seed makes the same picture.
+
+    Close the generator to stop: all state goes with it. ValueError, before the first step, for what cannot be done;
+    `memory.GenerationOutOfMemory` where the memory does not suffice.
+    """
+    sampling = sampling or Sampling()
+    judge = BoxObjective(clip, [layout], [seed], objective)
+    guide = Guided(judge)
+    process = generator.begin([layout.prompt], [seed], sampling)
+    return _steps(process, guide)
+
+
+def _steps(process: Process, guide: Guided) -> Iterator[Step]:
+    """No `with` and no grad mode is open across a yield: each may be resumed on another thread."""
+    notes = guide.objective.notes
+    for _ in range(process.total):
+        yield _step(process.advance(guide), guide, notes)
+    images = process.finish()
+    yield Step(
+        process.total, process.total, {}, as_picture(images[0]), guide.objective.read(images)[0], notes=notes
+    )
+
+
+def _step(advance: Advance, guide: Guided, notes: tuple[str, ...]) -> Step:
+    readings = guide.objective.read(advance.preview)[0]
+    picture = as_picture(advance.preview[0])
+    return Step(
+        advance.index, advance.total, guide.losses(), picture, readings, bool(advance.skipped[0]), notes
+    )
+
+
+def pictures(
+    generator: Generator,
+    clip: Clip | None,
+    layouts: Sequence[Layout],
+    seeds: Sequence[int],
+    sampling: Sampling,
+    objective: ObjectiveSettings | None = None,
+    guided_by: Sequence[Layout] | None = None,
+) -> Tensor:
+    """Finished pictures (B, 3, H, W) in [0, 1] of layouts, all at once: each as `generate` makes it alone.
+
+    `clip` None: unguided. `guided_by`: layouts to guide by in place of their own, for controls.
+    """
+    guide = None
+    if clip is not None and sampling.mode != "off":
+        guide = Guided(BoxObjective(clip, guided_by or layouts, seeds, objective))
+    process = generator.begin([layout.prompt for layout in layouts], seeds, sampling)
+    for _ in range(process.total):
+        process.advance(guide)
+    return process.finish()
+
+
+def as_picture(image: Tensor) -> Image.Image:
+    """(3, H, W) in [0, 1] -> RGB."""
+    values = (image.detach().clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())

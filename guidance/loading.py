@@ -1,0 +1,68 @@
+"""Opening generators: of the catalogue by name, or any folder in the hub's layout by path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from explain import weights
+from explain.weights import ModelUnavailable
+from guidance.catalogue import GENERATORS, Entry, available, find
+from guidance.generators import Generator
+
+__all__ = ["ModelUnavailable", "open_generator"]
+
+
+def open_generator(name: str | Path = "toy-sd", device: str = "auto") -> Generator:
+    """A generator of the catalogue, or a folder that holds a StableDiffusionPipeline or a VQModel (safetensors alone).
+
+    `device`: "auto", "cpu", "cuda". Nothing is kept here: whoever opens a generator holds it. ModelUnavailable (a
+    ValueError) for what cannot be had now, ValueError for what does not exist.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if isinstance(name, Path) or (name not in GENERATORS and os.path.isdir(name)):
+        folder = Path(name)
+        kind = "diffusion" if (folder / "model_index.json").is_file() else "vqgan"
+        return _opened(Entry(folder.name, folder.name, kind, 0, True, ""), folder, None, device)
+    entry = find(name)
+    reason = available(entry)
+    if reason is not None:
+        raise ModelUnavailable(reason)
+    if entry.local:
+        return _opened(entry, entry.directory, None, device)
+    folder = _fetched(entry, entry.repository, entry.patterns)
+    preview = _fetched(entry, entry.preview, ["*.json", "*.safetensors"]) if entry.preview else None
+    return _opened(entry, folder, preview, device)
+
+
+def _opened(entry: Entry, folder: Path, preview: Path | None, device: str) -> Generator:
+    if entry.kind == "vqgan":
+        from guidance.vqgan import open_vqgan
+
+        return open_vqgan(
+            folder, entry.name, device, subfolder=entry.subfolder, size=entry.size, span=entry.span
+        )
+    from guidance.diffusion import open_diffusion
+
+    return open_diffusion(folder, entry.name, device, preview=preview, scheduler=entry.scheduler)
+
+
+def _fetched(entry: Entry, repository: str, patterns: list[str]) -> Path:
+    """A repository's files in the hub's cache, fetched where they are not there yet."""
+    import huggingface_hub
+
+    reachable = weights.hub_reachable()
+    try:
+        found = huggingface_hub.snapshot_download(
+            repository,
+            allow_patterns=patterns,
+            ignore_patterns=["*non_ema*", "*.fp16.*"],
+            local_files_only=not reachable,
+        )
+    except Exception as error:  # whatever the hub's client or the network raises
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelUnavailable(f"{entry.label} could not be downloaded: {reason}") from error
+    return Path(found)

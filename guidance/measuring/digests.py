@@ -1,0 +1,28 @@
+"""What a generator is, as a digest: a run that is gone on with must go on with the same one."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from torch import nn
+
+from guidance.generators import Generator
+
+_PARTS = ("model", "preview", "unet", "vae", "text_encoder")
+
+
+def generator_digest(generator: Generator) -> str:
+    """SHA-256 of all of a generator's weights, and of its scheduler's settings."""
+    digest = hashlib.sha256()
+    pipe = getattr(generator, "pipe", None)
+    parts = [(name, getattr(holder, name, None)) for holder in (generator, pipe) for name in _PARTS]
+    for name, module in parts:
+        if isinstance(module, nn.Module):
+            for key, values in module.state_dict().items():
+                digest.update(f"{name} {key} {tuple(values.shape)} {values.dtype}".encode())
+                digest.update(values.detach().cpu().float().reshape(-1).contiguous().numpy().data)
+    scheduler: Any = getattr(pipe, "scheduler", None)
+    if scheduler is not None:
+        digest.update(f"{type(scheduler).__name__} {sorted(scheduler.config.items())}".encode())
+    return digest.hexdigest()

@@ -1,0 +1,135 @@
+"""Where pictures to be looked at come from: a generator under a condition, the world itself, or its pictures through
+the generator's autoencoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from explain.clip import Clip
+from guidance.boxes import Layout
+from guidance.decoding import decoded
+from guidance.generate import pictures
+from guidance.generators import Generator
+from guidance.measuring.conditions import MIRRORED, OWN, Condition
+from guidance.measuring.world import Drawn
+from guidance.vqgan import VQGAN
+
+REAL, RECONSTRUCTED = "real", "reconstructed"
+SEEDS_PER_LAYOUT = 1000  # a layout's seeds are its own, whatever is measured beside it
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pictures number `first` to `stop` - 1, as (B, 3, H, W) in [0, 1]: `make(first, stop)`. Those of a layout follow
+    one another, a take each. `key`: what they depend on, beside layouts and models. `boxes`: which are looked for.
+    """
+
+    name: str
+    folder: str
+    key: dict[str, Any]
+    boxes: str
+    make: Callable[[int, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Which layout and take a picture's number means. `first`: the number of the first layout in its split."""
+
+    first: int
+    takes: int
+
+    def layout(self, number: int) -> int:
+        return number // self.takes
+
+    def take(self, number: int) -> int:
+        return number % self.takes
+
+    def seed(self, number: int) -> int:
+        return (self.first + self.layout(number)) * SEEDS_PER_LAYOUT + self.take(number)
+
+
+def generated(
+    generator: Generator,
+    clip: Clip,
+    condition: Condition,
+    layouts: Sequence[Layout],
+    mirrored: Sequence[Layout],
+    places: Places,
+) -> Source:
+    """Pictures of layouts made under a condition. Paired: every condition has the same seeds."""
+    guides = mirrored if condition.boxes == MIRRORED else layouts
+
+    def make(first: int, stop: int) -> Tensor:
+        numbers = range(first, stop)
+        chosen = [places.layout(number) for number in numbers]
+        return pictures(
+            generator,
+            None if condition.objective is None else clip,
+            [layouts[index] for index in chosen],
+            [places.seed(number) for number in numbers],
+            condition.sampling,
+            condition.objective,
+            [guides[index] for index in chosen],
+        )
+
+    boxes = MIRRORED if condition.boxes == MIRRORED else OWN
+    return Source(condition.name, condition.folder, condition.made, boxes, make)
+
+
+def real(drawn: Sequence[Drawn], size: tuple[int, int], places: Places) -> Source:
+    """The layouts' own scenes, a take of each for every seed."""
+
+    def make(first: int, stop: int) -> Tensor:
+        numbers = range(first, stop)
+        found = [drawn[places.layout(n)].picture(max(size), places.take(n)) for n in numbers]
+        return torch.stack([_as_image(picture, size) for picture in found])
+
+    return Source(REAL, REAL, {"pictures": REAL, "size": list(size)}, OWN, make)
+
+
+def reconstructed(generator: Generator, pictures_of: Source) -> Source | None:
+    """Real pictures as the generator's autoencoder gives them back; None where it has none."""
+    through = autoencoder(generator)
+    if through is None:
+        return None
+    key = pictures_of.key | {"pictures": RECONSTRUCTED}
+    return Source(
+        RECONSTRUCTED, RECONSTRUCTED, key, OWN, lambda *numbers: through(pictures_of.make(*numbers))
+    )
+
+
+def autoencoder(generator: Generator) -> Callable[[Tensor], Tensor] | None:
+    """Pictures (B, 3, H, W) in [0, 1] there and back, of any generator that can encode."""
+    if isinstance(generator, VQGAN):
+        return torch.no_grad()(lambda images: _through_vqgan(generator, images))
+    vae = getattr(getattr(generator, "pipe", None), "vae", None)
+    return None if vae is None else torch.no_grad()(lambda images: _through_vae(vae, images))
+
+
+def _through_vqgan(generator: VQGAN, images: Tensor) -> Tensor:
+    (low, high), codes = generator.span, generator.codebook
+    latents = generator.model.encode((low + images * (high - low)).to(codes)).latents
+    return generator.images(latents)
+
+
+def _through_vae(vae: Any, images: Tensor) -> Tensor:
+    """Without noise: the mean of the latents' distribution where there is one."""
+    like = next(vae.parameters())
+    found = vae.encode((images * 2 - 1).to(like))
+    latents = found.latents if hasattr(found, "latents") else found.latent_dist.mode()
+    latents = (latents - (getattr(vae.config, "shift_factor", None) or 0)) * vae.config.scaling_factor
+    return decoded(vae, latents)
+
+
+def _as_image(picture: Image.Image, size: tuple[int, int]) -> Tensor:
+    if picture.size != (size[1], size[0]):
+        picture = picture.resize((size[1], size[0]), Image.Resampling.BOX)
+    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255).permute(2, 0, 1)
