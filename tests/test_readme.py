@@ -26,7 +26,7 @@ def test_links_lead_somewhere(page):
 
 def test_every_file_of_the_library_is_in_the_readme():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for package in ("explain", "toyland", "ui"):
+    for package in ("explain", "guidance", "toyland", "ui"):
         for path in sorted((ROOT / package).glob("*.py")):
             if not path.name.startswith("__"):
                 assert f"`{path.name}`" in text, path

@@ -63,6 +63,7 @@ def reconstruction_error(images: Tensor, originals: Tensor) -> Tensor:
 class AutoencoderTraining(Run):
     """Training of either autoencoder."""
 
+    recipe: AutoencoderRecipe
     model: AutoencoderKL | VQModel
 
     def __init__(

@@ -39,6 +39,7 @@ class DiffusionRecipe(Recipe):
 class DiffusionTraining(Run):
     """Training of the UNet and the text encoder on the latents of an autoencoder's folder."""
 
+    recipe: DiffusionRecipe
     model: Denoiser
 
     def __init__(
@@ -60,7 +61,6 @@ class DiffusionTraining(Run):
 
     def batches(self) -> Iterator[Batch]:
         recipe = self.recipe
-        assert isinstance(recipe, DiffusionRecipe)
         dataset = DrawnScenes(PIXELS, recipe.batch, self.progress.pictures, recipe.alone, recipe.seed)
         return batches_of(dataset, recipe.workers)
 
