@@ -46,11 +46,14 @@ def clip(directories):
     return load(directories["toy"], "cpu")
 
 
-@pytest.fixture(params=["diffusion", "vqgan"])
-def generator(request, folders):
-    if request.param == "vqgan":
-        return open_vqgan(folders["vqgan"], size=(32, 32))
+@pytest.fixture(scope="module")
+def diffusion(folders):
     return open_generator(folders["diffusion"], "cpu")
+
+
+@pytest.fixture(params=["diffusion", "vqgan"])
+def generator(request, folders, diffusion):
+    return diffusion if request.param == "diffusion" else open_vqgan(folders["vqgan"], size=(32, 32))
 
 
 def test_every_step_is_yielded_and_the_last_is_the_finished_picture(generator, clip):
@@ -87,22 +90,20 @@ def test_many_at_once_are_the_same_as_alone(generator, clip):
         assert torch.allclose(image, alone, atol=3e-3)
 
 
-def test_weight_0_is_unguided_to_the_bit(folders, clip):
+def test_weight_0_is_unguided_to_the_bit(diffusion, clip):
     """With the objective at work at every step."""
-    generator = open_generator(folders["diffusion"], "cpu")
-    unguided = pictures(generator, None, [LAYOUT], [1], BRIEF)
-    idle = pictures(generator, clip, [LAYOUT], [1], dataclasses.replace(BRIEF, weight=0.0), FEW)
-    guided = pictures(generator, clip, [LAYOUT], [1], BRIEF, FEW)
+    unguided = pictures(diffusion, None, [LAYOUT], [1], BRIEF)
+    idle = pictures(diffusion, clip, [LAYOUT], [1], dataclasses.replace(BRIEF, weight=0.0), FEW)
+    guided = pictures(diffusion, clip, [LAYOUT], [1], BRIEF, FEW)
     assert torch.equal(unguided, idle)
     assert not torch.equal(unguided, guided)
 
 
-def test_a_control_is_guided_by_another_layout(folders, clip):
-    generator = open_generator(folders["diffusion"], "cpu")
+def test_a_control_is_guided_by_another_layout(diffusion, clip):
     other = Layout(LAYOUT.prompt, targets([Box("red boat", 0.6, 0.6, 1.0, 1.0)]))
-    control = pictures(generator, clip, [LAYOUT], [1], BRIEF, FEW, guided_by=[other])
-    assert torch.equal(control, pictures(generator, clip, [other], [1], BRIEF, FEW))
-    assert not torch.equal(control, pictures(generator, clip, [LAYOUT], [1], BRIEF, FEW))
+    control = pictures(diffusion, clip, [LAYOUT], [1], BRIEF, FEW, guided_by=[other])
+    assert torch.equal(control, pictures(diffusion, clip, [other], [1], BRIEF, FEW))
+    assert not torch.equal(control, pictures(diffusion, clip, [LAYOUT], [1], BRIEF, FEW))
 
 
 def test_a_run_may_change_threads_and_be_closed(generator, clip):
@@ -123,7 +124,7 @@ def test_a_run_may_change_threads_and_be_closed(generator, clip):
     assert list(steps) == []
 
 
-def test_a_picture_whose_guidance_is_no_number_is_reported(folders, clip, monkeypatch):
+def test_a_picture_whose_guidance_is_no_number_is_reported(diffusion, clip, monkeypatch):
     from guidance.objective import BoxObjective
 
     judged = BoxObjective.__call__
@@ -133,10 +134,9 @@ def test_a_picture_whose_guidance_is_no_number_is_reported(folders, clip, monkey
         return dataclasses.replace(judgement, total=judgement.total * float("nan"))
 
     monkeypatch.setattr(BoxObjective, "__call__", broken)
-    generator = open_generator(folders["diffusion"], "cpu")
-    steps = list(generate(generator, clip, LAYOUT, 1, BRIEF, FEW))
+    steps = list(generate(diffusion, clip, LAYOUT, 1, BRIEF, FEW))
     assert [step.skipped for step in steps] == [True, True, True, False]
-    unguided = pictures(generator, None, [LAYOUT], [1], BRIEF)
+    unguided = pictures(diffusion, None, [LAYOUT], [1], BRIEF)
     alone = torch.from_numpy(np.asarray(steps[-1].image).copy()).permute(2, 0, 1) / 255
     assert torch.allclose(unguided[0], alone, atol=3e-3)
 
@@ -213,8 +213,13 @@ def test_presets_are_frozen_and_known_by_name():
 
 
 @pytest.fixture
-def run(folders, directories, tmp_path, capsys):
-    """`python -m guidance generate` with the tiny models; returns exit code, stdout, stderr."""
+def run(folders, diffusion, directories, monkeypatch, capsys):
+    """`python -m guidance generate` with the tiny models, opened once; returns exit code, stdout, stderr."""
+
+    def opened(name, device):
+        return diffusion if name == str(folders["diffusion"]) else open_generator(name, device)
+
+    monkeypatch.setattr("guidance.command.open_generator", opened)
 
     def call(*arguments, box="red boat: 0.1, 0.1, 0.5, 0.6"):
         boxes = ["--box", box] if box else []
@@ -265,7 +270,7 @@ def test_notes_say_what_was_put_right(run, tmp_path):
             "steps is 0; allowed: a whole number from 1 to 1000",
         ),
         (["--weight", "nan"], "red boat: 0.1, 0.1, 0.5, 0.6", "weight is nan; allowed"),
-        (["--seed", str(2**70)], "red boat: 0.1, 0.1, 0.5, 0.6", "seed is a number of 71 bits"),
+        (["--seed", str(2**70)], "red boat: 0.1, 0.1, 0.5, 0.6", "allowed: a whole number from 0 to 9223372036854775807"),
         (["--preset", "good"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown preset 'good'"),
         (["--generator", "nothing"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown generator 'nothing'"),
         (["--clip", "nothing"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown model 'nothing'"),
