@@ -30,6 +30,7 @@ class DiffusionRecipe(Recipe):
     alone: int = 40_000
     weight_decay: float = 0.01
     ema: float = 0.999
+    warmup: float = 0.005  # a long run
 
     @property
     def identity(self) -> dict[str, Any]:
