@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-COMMANDS = {"generate": "command"}  # -> modules
+COMMANDS = {"generate": "command", "evaluate": "evaluate"}  # -> modules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

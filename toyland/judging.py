@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from toyland.detector.finding import THRESHOLD, Corners, Found, Wanted, find, for_detector, matches
+from toyland.detector.finding import THRESHOLD, Found, Wanted, find, for_detector, matches
 from toyland.detector.model import FEATURES, Detector, load_detector
 from toyland.layouts import DrawnLayout
 
@@ -49,9 +49,9 @@ class ThingVerdict:
     """How a picture does with one wanted thing.
 
     `hit_50`, `hit_30`: a thing of the right kind and colour has an intersection over union of so much with its box.
-    `present`: there is one of the right kind and colour anywhere; of the surest of them `centre` says whether the middle
-    of its box is in the wanted box, `inside` which share of its box is, and `side` on which half of the picture its
-    middle lies: -1 left, 1 right. False and 0 where there is none.
+    `present`: there is one of the right kind and colour anywhere. Of the surest of those: `centre`, whether the middle
+    of its box is in the wanted box; `inside`, the share of its box that is; `side`, the half of the picture in which
+    that middle lies, -1 left, 1 right. False and 0 where there is none.
     """
 
     hit_50: bool
@@ -100,10 +100,8 @@ class Judge:
 
     def judge(self, images: Tensor, layouts: Sequence[DrawnLayout]) -> list[Verdict]:
         """A verdict on every picture."""
-        return [
-            verdict(seen.found, wanted(layout))
-            for seen, layout in zip(self.look(images), layouts, strict=True)
-        ]
+        seen = zip(self.look(images), layouts, strict=True)
+        return [verdict(each.found, wanted(layout)) for each, layout in seen]
 
 
 def wanted(layout: DrawnLayout) -> tuple[Wanted, ...]:
@@ -168,7 +166,7 @@ def _projected(real: np.ndarray, made: np.ndarray, dims: int | None) -> tuple[np
         raise ValueError(
             f"a Fréchet distance of features {real.shape} and {made.shape}; allowed: (N, F) twice, N of at least 2"
         )
-    dims = dimensions(len(real)) if dims is None else dims
+    dims = min(dimensions(len(real)), real.shape[1]) if dims is None else dims
     if not 1 <= dims <= real.shape[1]:
         raise ValueError(f"a Fréchet distance in {dims} dimensions; allowed: 1 to {real.shape[1]}")
     middle = real.mean(0)
@@ -185,14 +183,12 @@ def _moments(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
     return means, (squares - means[:, :, None] * means[:, None, :]) * (count / (count - 1))
 
 
-def _distances(
-    means: np.ndarray, spreads: np.ndarray, other_means: np.ndarray, other_spreads: np.ndarray
-) -> np.ndarray:
-    values, vectors = np.linalg.eigh(spreads)
+def _distances(m: np.ndarray, c: np.ndarray, others_m: np.ndarray, others_c: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(c)
     root = (vectors * np.sqrt(values.clip(0))[:, None, :]) @ vectors.swapaxes(1, 2)
-    shared = np.sqrt(np.linalg.eigvalsh(root @ other_spreads @ root).clip(0)).sum(1)
-    traces = np.trace(spreads + other_spreads, axis1=1, axis2=2)
-    return np.maximum(((means - other_means) ** 2).sum(1) + traces - 2 * shared, 0)
+    shared = np.sqrt(np.linalg.eigvalsh(root @ others_c @ root).clip(0)).sum(1)
+    traces = np.trace(c + others_c, axis1=1, axis2=2)
+    return np.maximum(((m - others_m) ** 2).sum(1) + traces - 2 * shared, 0)
 
 
 def _loaded(folder: Path, device: str) -> Detector:

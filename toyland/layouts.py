@@ -45,7 +45,7 @@ class DrawnLayout:
 
 
 def sample_layouts(split: str, count: int, first: int = 0) -> list[DrawnLayout]:
-    """Layouts number `first` to `first` + `count` - 1 of a split, one of LAYOUT_SPLITS. Equal numbers are equal layouts.
+    """Layouts number `first` to `first` + `count` - 1 of a split, one of LAYOUT_SPLITS; equal numbers, equal layouts.
 
     Phrases are all different, every box takes a share in AREAS of the picture, and no scene is taken twice. ValueError
     for another split, no layout, or more than the split has.

@@ -1,5 +1,5 @@
-"""Making and looking at all pictures of an evaluation, a batch at a time. Every picture is looked at once; what was seen
-is kept, so that all scores are made of records alone.
+"""Making and looking at all pictures of an evaluation, a batch at a time. Every picture is looked at once; what was
+seen is kept, so that all scores are made of records alone.
 """
 
 from __future__ import annotations
@@ -154,17 +154,18 @@ class Evaluation:
         if key not in self._seen:
             settings = json.loads(json.dumps(self._models | {"condition": source.key}))
             kept = Stretches(self.folder / source.folder if self.folder else None, settings, self.note)
-            total, records, seconds = self.plan.pictures, [], 0.0
-            self.progress(what, 0, total)
+            total, seconds = self.plan.pictures, 0.0
+            records: list[Record] = []
             borders = [*range(0, total, self.plan.batch), total]
-            for record, _ in kept.each("pictures", borders, lambda *part: self._stretch(source, *part)):
+            for record, _ in kept.each("pictures", borders, lambda *part: self._stretch(source, what, *part)):
                 records += record["pictures"]
                 seconds += record["seconds"]
-                self.progress(what, len(records), total)
+            self.progress(what, total, total)
             self._seen[key] = records, seconds
         return self._seen[key]
 
-    def _stretch(self, source: Source, first: int, stop: int) -> Record:
+    def _stretch(self, source: Source, what: str, first: int, stop: int) -> Record:
+        self.progress(what, first, self.plan.pictures)
         began = time.perf_counter()
         images = source.make(first, stop).float().cpu()
         seconds = time.perf_counter() - began

@@ -121,7 +121,7 @@ def new_autoencoder(family: str, start_from: Path | None = None) -> AutoencoderK
 
 
 @torch.no_grad()
-def first_codes(model: VQModel, source: AutoencoderKL, scenes: int = 512, rounds: int = 20) -> Tensor:
+def first_codes(model: VQModel, source: AutoencoderKL, scenes: int = 128, rounds: int = 20) -> Tensor:
     """A codebook (CODES, CHANNELS): k-means of the latents that `source` gives to training scenes."""
     pictures, _ = next(iter(DrawnScenes(PIXELS, scenes)))
     latents = source.encode(as_images(pictures, torch.device("cpu"))).latent_dist.mean
@@ -150,7 +150,7 @@ def save_autoencoder(
 
 
 @torch.no_grad()
-def latent_scale(model: AutoencoderKL | VQModel, scenes: int = 256) -> float:
+def latent_scale(model: AutoencoderKL | VQModel, scenes: int = 128) -> float:
     """1 / standard deviation of the latents of training scenes: diffusers' `scaling_factor`."""
     pictures, _ = next(iter(DrawnScenes(PIXELS, scenes, seed=99)))
     encoded = model.eval().encode(as_images(pictures, torch.device("cpu")))

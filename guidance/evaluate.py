@@ -1,0 +1,156 @@
+"""python -m guidance evaluate: do the things stand in their boxes? As a table, JSON, CSV and a sheet of pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from explain import load
+from explain.evaluate import as_csv, as_json
+from explain.measuring.progress import Progress
+from explain.measuring.stretches import write
+from guidance.catalogue import GENERATORS
+from guidance.generators import Generator
+from guidance.loading import open_generator
+from guidance.measuring.conditions import NAMES
+from guidance.measuring.evaluation import Plan
+from guidance.measuring.report import run
+from guidance.measuring.sheet import save_sheet
+from guidance.measuring.text import as_text
+from guidance.measuring.world import open_world
+from guidance.memory import GenerationOutOfMemory
+from guidance.presets import Preset, find_preset
+from guidance.vqgan import VQGAN
+
+# The paper's preset takes many steps, so that without --full it is cut.
+PAPER_STEPS, PAPER_LAYOUTS = 200, 30
+LAYOUTS, SEEDS = 40, 2
+FULL_LAYOUTS, FULL_SEEDS = 120, 4
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when done; 2 after one line on stderr that says what is wrong, 130 after one that says it was interrupted."""
+    options = _parser().parse_args(arguments)
+    progress = Progress()
+    try:
+        plan = _plan(options)
+        _check_outputs(options)
+        world = open_world(plan.data)
+        clip, witness = load(options.clip, options.device), load(_witness(options), options.device)
+        judge = world.judging.Judge(options.detector, str(clip.device))
+        generator = open_generator(options.generator, options.device)
+        preset, whole = _preset(options, generator)
+        report, shown = run(
+            generator, clip, witness, preset, plan, options.work, judge, progress, progress.note
+        )
+        report["preset_steps"] = whole
+        for path, text in ((options.json_file, as_json(report)), (options.csv, as_csv(report))):
+            if path is not None:
+                write(path, text)
+        if options.figures is not None:
+            save_sheet(shown, options.figures)
+    except (ValueError, OSError, GenerationOutOfMemory) as error:
+        progress.close()
+        print(f"guidance evaluate: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        progress.close()
+        kept = f"; the same command goes on from {options.work}" if options.work is not None else ""
+        print(f"guidance evaluate: interrupted{kept}", file=sys.stderr)
+        return 130
+    print(as_json(report) if options.json else as_text(report))
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """With the numbers of layouts and seeds that go with the preset, where none are given."""
+    layouts = FULL_LAYOUTS if options.full else PAPER_LAYOUTS if options.preset == "paper" else LAYOUTS
+    seeds = FULL_SEEDS if options.full else SEEDS
+    return Plan(
+        options.data,
+        options.split,
+        layouts if options.layouts is None else options.layouts,
+        seeds if options.seeds is None else options.seeds,
+        options.first,
+        tuple(options.conditions),
+        options.batch,
+        options.real,
+    )
+
+
+def _witness(options: argparse.Namespace) -> str:
+    """The model that looks at the pictures: another one than guides them."""
+    witness = options.witness or ("toy-vit" if options.clip == "toy-rn" else "toy-rn")
+    if witness == options.clip:
+        raise ValueError(f"the witness is {witness!r}, which guides; allowed: another model")
+    return witness
+
+
+def _preset(options: argparse.Namespace, generator: Generator) -> tuple[Preset, int]:
+    """The preset, with the steps that it is to be measured at, and how many it has."""
+    kind = "vqgan" if isinstance(generator, VQGAN) else "diffusion"
+    preset = find_preset(options.preset, generator.name, kind)
+    whole = preset.sampling.steps
+    steps = options.steps
+    if steps is None:
+        steps = min(whole, PAPER_STEPS) if preset.name == "paper" and not options.full else whole
+    return replace(preset, sampling=replace(preset.sampling, steps=steps)), whole
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Before hours of work: whether what they find can be written."""
+    for path in (options.json_file, options.csv):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise ValueError(f"{str(path)!r} cannot be written; allowed: a file in a folder that exists")
+    if options.figures is not None and options.figures.exists() and not options.figures.is_dir():
+        raise ValueError(f"{str(options.figures)!r} is a file; allowed: a folder for the pictures")
+    if options.work is not None and options.work.exists() and not options.work.is_dir():
+        raise ValueError(f"{str(options.work)!r} is a file; allowed: a folder for what is finished")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m guidance evaluate",
+        description="Measure how well things stand in their boxes, by models that did not guide.",
+    )
+    parser.add_argument(
+        "--generator", default="toy-sd", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)"
+    )
+    parser.add_argument("--clip", default="toy-vit", help="the model that guides (default: toy-vit)")
+    parser.add_argument(
+        "--witness", help="the model that looks at the pictures (default: the other built-in one)"
+    )
+    parser.add_argument("--detector", type=Path, metavar="DIR", help="the judge (default: the built-in one)")
+    parser.add_argument("--data", default="toyland", help="a package that draws layouts (default: toyland)")
+    parser.add_argument("--split", default="test", help="test, or validation to choose settings on")
+    parser.add_argument(
+        "--layouts", type=int, help=f"default: {LAYOUTS}; {PAPER_LAYOUTS} for the preset paper"
+    )
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="the first layout's number")
+    parser.add_argument("--seeds", type=int, help=f"pictures of each layout (default: {SEEDS})")
+    parser.add_argument("--preset", default="best", help="paper, fast or best (default: best)")
+    parser.add_argument("--steps", type=int, help="in place of the preset's")
+    parser.add_argument(
+        "--conditions", nargs="*", default=(), metavar="NAME", help=f"of {', '.join(NAMES)} (default: all)"
+    )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help=f"for a GPU: {FULL_LAYOUTS} layouts, {FULL_SEEDS} seeds, and all steps of the preset paper",
+    )
+    parser.add_argument("--batch", type=int, default=20, help="pictures made at once (default: 20)")
+    parser.add_argument("--real", action="store_true", help="rows for real and reconstructed pictures too")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
+    parser.add_argument(
+        "--work", type=Path, metavar="DIR", help="keep what is finished here, and go on from what is here"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json-file", type=Path, help="write JSON here")
+    parser.add_argument("--csv", type=Path, help="write the table of conditions here")
+    parser.add_argument(
+        "--figures", type=Path, metavar="DIR", help="a sheet of pictures (PNG) in this folder"
+    )
+    return parser
