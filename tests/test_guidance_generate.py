@@ -270,7 +270,11 @@ def test_notes_say_what_was_put_right(run, tmp_path):
             "steps is 0; allowed: a whole number from 1 to 1000",
         ),
         (["--weight", "nan"], "red boat: 0.1, 0.1, 0.5, 0.6", "weight is nan; allowed"),
-        (["--seed", str(2**70)], "red boat: 0.1, 0.1, 0.5, 0.6", "allowed: a whole number from 0 to 9223372036854775807"),
+        (
+            ["--seed", str(2**70)],
+            "red boat: 0.1, 0.1, 0.5, 0.6",
+            "allowed: a whole number from 0 to 9223372036854775807",
+        ),
         (["--preset", "good"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown preset 'good'"),
         (["--generator", "nothing"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown generator 'nothing'"),
         (["--clip", "nothing"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown model 'nothing'"),

@@ -77,10 +77,9 @@ class DiffusionTraining(Run):
 
     @torch.no_grad()
     def latents(self, pictures: Tensor) -> Tensor:
-        """Latents of unit variance, drawn from the autoencoder's posterior."""
-        posterior = self.vae.encode(as_images(pictures, self.device)).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=self.generator, device=self.device)
-        return (posterior.mean + posterior.std * noise).float() * self.vae.config.scaling_factor
+        """Latents of unit variance: the means of the autoencoder's posterior, as what it does not use is all noise."""
+        means = self.vae.encode(as_images(pictures, self.device)).latent_dist.mean
+        return means.float() * self.vae.config.scaling_factor
 
     def ids(self, captions: list[str]) -> Tensor:
         """Token ids (B, L) of captions, some of them left empty."""
