@@ -50,6 +50,17 @@ def test_cards_quote_the_evaluation(name):
             assert re.search(rf"`{key}` \|.*\| {value:.3f} \|", card), key
 
 
+def test_the_detectors_card_quotes_its_evaluation():
+    folder = ROOT / "assets" / "models" / "toy-detector"
+    figures = json.loads((folder / "evaluation.json").read_text())
+    assert (figures["split"], figures["scenes"]) == ("test", 1000)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for name in ("precision", "recall", "f1"):
+        values = [f"{figures[f'{name}_{overlap}']:.3f}" for overlap in (50, 75)]
+        assert f"| {name.capitalize()} | {values[0]} | {values[1]} |".lower() in card.lower(), name
+    assert figures["f1_50"] >= 0.9
+
+
 @pytest.mark.parametrize("name", ["toy-vit", "toy-rn"])
 def test_the_readme_quotes_the_methods(name):
     """The table of measures is that of methods.json, and ECLIP is better than the similarity map."""

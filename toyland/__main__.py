@@ -11,6 +11,8 @@ from pathlib import Path
 from toyland.scene import SPLITS, sample_scene
 from toyland.train import add_training
 
+MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on stderr and exit code 2."""
@@ -36,9 +38,15 @@ def draw(arguments: argparse.Namespace) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Measure a model on a split and print the figures."""
-    from toyland.evaluation import evaluate_clip
+    folder = MODELS / arguments.model if arguments.model == "toy-detector" else Path(arguments.model)
+    if (folder / "config.json").is_file() and not (folder / "open_clip_config.json").is_file():
+        from toyland.detector.evaluation import evaluate_detector
 
-    figures = evaluate_clip(arguments.model, arguments.split, arguments.scenes, arguments.device)
+        figures = evaluate_detector(folder, arguments.split, arguments.scenes)
+    else:
+        from toyland.evaluation import evaluate_clip
+
+        figures = evaluate_clip(arguments.model, arguments.split, arguments.scenes, arguments.device)
     if arguments.json:
         print(json.dumps(figures, indent=2))
     else:

@@ -7,6 +7,7 @@ the neighbours, which keep the edges of a drawn world sharp. The VQModel starts 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from toyland.run import Recipe, Run, adamw
 
 PIXELS = 64
 CHANNELS = 8  # of the latents
-CODES = 512
+CODES = 2048
 SHAPE: dict[str, Any] = {
     "down_block_types": ["DownEncoderBlock2D"] * 3,
     "up_block_types": ["UpDecoderBlock2D"] * 3,
@@ -100,14 +101,17 @@ class AutoencoderTraining(Run):
 
 
 def new_autoencoder(family: str, start_from: Path | None = None) -> AutoencoderKL | VQModel:
-    """Fresh weights, or those of another autoencoder's folder; a VQModel's codes are then latents of that one."""
+    """Fresh weights, or those of another autoencoder's folder. A VQModel may start from an AutoencoderKL: its codes are
+    then latents of that one.
+    """
     model = VQModel(**SHAPE, num_vq_embeddings=CODES) if family == "vq" else AutoencoderKL(**SHAPE)
     if start_from is None:
         return model
-    source = AutoencoderKL.from_pretrained(start_from, subfolder=_subfolder(start_from))
-    if family == "kl":
-        model.load_state_dict(source.state_dict())
+    kind = json.loads((start_from / "config.json").read_text())["_class_name"]
+    if kind == type(model).__name__:
+        model.load_state_dict(type(model).from_pretrained(start_from).state_dict())
         return model
+    source = AutoencoderKL.from_pretrained(start_from)
     state = source.state_dict()
     mix = state["quant_conv.weight"][:CHANNELS, :, 0, 0]  # a VQModel's encoder gives the means alone
     state["encoder.conv_out.weight"] = torch.einsum("ij,jabc->iabc", mix, state["encoder.conv_out.weight"])
@@ -156,7 +160,3 @@ def latent_scale(model: AutoencoderKL | VQModel, scenes: int = 128) -> float:
     encoded = model.eval().encode(as_images(pictures, torch.device("cpu")))
     latents = encoded.latents if isinstance(model, VQModel) else encoded.latent_dist.mean
     return round(1 / latents.float().std().item(), 5)
-
-
-def _subfolder(folder: Path) -> str | None:
-    return "vae" if (folder / "vae").is_dir() else None
