@@ -209,6 +209,14 @@ def test_presets_are_frozen_and_known_by_name():
         find_preset("good", "toy-sd", "diffusion")
 
 
+def test_the_built_in_vqgan_is_guided_by_the_built_in_clip():
+    generator = open_generator("toy-vqgan", "cpu")
+    assert generator.size == (64, 64)
+    steps = list(generate(generator, load("toy-vit", "cpu"), LAYOUT, 0, Sampling(steps=8), FEW))
+    assert steps[7].losses["total"] < steps[0].losses["total"]
+    assert steps[-1].image.size == (64, 64)
+
+
 # --- the command line -------------------------------------------------------------------------------------
 
 

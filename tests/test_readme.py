@@ -61,6 +61,18 @@ def test_the_detectors_card_quotes_its_evaluation():
     assert figures["f1_50"] >= 0.9
 
 
+def test_the_vqgans_card_quotes_its_evaluation():
+    folder = ROOT / "assets" / "models" / "toy-vqgan"
+    figures = json.loads((folder / "evaluation.json").read_text())
+    assert (figures["split"], figures["scenes"]) == ("test", 1000)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for name in ("precision", "recall", "f1"):
+        for overlap in (50, 75):
+            assert f"| {figures[f'{name}_{overlap}']:.3f} |" in card, name
+    assert f"{figures['pixel_error']:.2f} of 255" in card
+    assert figures["f1_50"] >= 0.75
+
+
 @pytest.mark.parametrize("name", ["toy-vit", "toy-rn"])
 def test_the_readme_quotes_the_methods(name):
     """The table of measures is that of methods.json, and ECLIP is better than the similarity map."""

@@ -26,6 +26,7 @@ from toyland.generators.autoencoder import (
     reconstruction_error,
 )
 from toyland.generators.diffusion_training import DiffusionRecipe, DiffusionTraining, exported_weights
+from toyland.generators.evaluation import evaluate_autoencoder
 from toyland.generators.prompts import CONTEXT_LENGTH, caption_tokenizer
 from toyland.generators.scenes import FIRST, DrawnScenes, as_images
 from toyland.scene import sample_scene
@@ -160,6 +161,12 @@ def test_a_vqgan_starts_as_the_autoencoder_it_was_given(autoencoder):
 
 
 # --- Stable Diffusion -------------------------------------------------------------------------------------
+
+
+def test_an_untrained_autoencoder_gives_nothing_back(autoencoder):
+    figures = evaluate_autoencoder(autoencoder, "validation", 10)
+    assert figures["f1_50"] < 0.2
+    assert figures["pixel_error"] > 30
 
 
 def test_toy_sd_is_a_folder_that_diffusers_loads_unchanged(sd):
@@ -301,6 +308,17 @@ def test_the_built_in_detector_finds_real_things_and_misses_what_is_not_there():
     assert sum(match is not None for each in wrong for match in each) <= 2
     with pytest.raises(ValueError, match="5 scenes say nothing"):
         evaluate_detector(detector, "validation", 5)
+
+
+def test_the_built_in_vqgan_gives_things_back_that_the_detector_finds(capsys):
+    """From the command line; and a fresh autoencoder gives back nothing that anybody would find."""
+    assert (
+        main(["evaluate", "--model", "toy-vqgan", "--split", "validation", "--scenes", "40", "--json"]) == 0
+    )
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["model"] == "toy-vqgan"
+    assert figures["f1_50"] >= 0.75
+    assert figures["pixel_error"] < 12
 
 
 def test_a_detector_is_evaluated_from_the_command_line(capsys):

@@ -38,15 +38,20 @@ def draw(arguments: argparse.Namespace) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Measure a model on a split and print the figures."""
-    folder = MODELS / arguments.model if arguments.model == "toy-detector" else Path(arguments.model)
-    if (folder / "config.json").is_file() and not (folder / "open_clip_config.json").is_file():
-        from toyland.detector.evaluation import evaluate_detector
-
-        figures = evaluate_detector(folder, arguments.split, arguments.scenes)
-    else:
+    named = MODELS / arguments.model
+    folder = named if arguments.model in ("toy-detector", "toy-vqgan") else Path(arguments.model)
+    if (folder / "open_clip_config.json").is_file() or not (folder / "config.json").is_file():
         from toyland.evaluation import evaluate_clip
 
         figures = evaluate_clip(arguments.model, arguments.split, arguments.scenes, arguments.device)
+    elif "_class_name" in json.loads((folder / "config.json").read_text()):
+        from toyland.generators.evaluation import evaluate_autoencoder
+
+        figures = evaluate_autoencoder(folder, arguments.split, arguments.scenes)
+    else:
+        from toyland.detector.evaluation import evaluate_detector
+
+        figures = evaluate_detector(folder, arguments.split, arguments.scenes)
     if arguments.json:
         print(json.dumps(figures, indent=2))
     else:

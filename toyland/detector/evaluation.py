@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from toyland.detector.finding import THRESHOLD, Wanted, f1, find, matches
 from toyland.detector.model import PIXELS, Detector, load_detector
@@ -17,9 +19,14 @@ OVERLAPS = (0.5, 0.75)
 
 
 def evaluate_detector(
-    detector: Path | Detector, split: str = "test", scenes: int = 1000, threshold: float = THRESHOLD
+    detector: Path | Detector,
+    split: str = "test",
+    scenes: int = 1000,
+    threshold: float = THRESHOLD,
+    through: Callable[[Tensor], Tensor] = lambda images: images,
 ) -> dict[str, object]:
     """Figures on `scenes` scenes of a split, shares in [0, 1]: of all things, and F1 by how many things there are.
+    `through`: what happens to pictures (B, 3, H, W) in [0, 1] before the detector sees them.
 
     ValueError for a folder without a detector, an unknown split, or fewer than 10 scenes.
     """
@@ -31,7 +38,7 @@ def evaluate_detector(
     found = [
         each
         for start in range(0, scenes, BATCH)
-        for each in find(model, _images(drawn[start : start + BATCH]), threshold)
+        for each in find(model, through(_images(drawn[start : start + BATCH])), threshold)
     ]
     wanted = [_wanted(scene) for scene in drawn]
     figures: dict[str, object] = {"model": name, "split": split, "scenes": scenes, "threshold": threshold}
@@ -53,7 +60,7 @@ def evaluate_detector(
     return figures
 
 
-def _images(scenes: list[Scene]) -> torch.Tensor:
+def _images(scenes: list[Scene]) -> Tensor:
     pictures = np.stack([np.asarray(draw_scene(scene, PIXELS)) for scene in scenes])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
 
