@@ -208,6 +208,15 @@ def test_toy_sd_learns_v(sd):
     assert 15 < (rows == empty).all(dim=1).sum() < 70
 
 
+def test_timesteps_are_all_drawn_and_most_of_all_those_in_the_middle(sd):
+    _, run = sd
+    t = run.timesteps(20_000)
+    assert (t.min(), t.max()) == (0, 999)
+    counts = torch.histc(t.float(), 10, 0, 1000)
+    assert counts.argmax() in (3, 4)
+    assert counts.min() > 300
+
+
 def test_the_schedule_ends_in_pure_noise(sd):
     _, run = sd
     assert run.alphas[-1] == 0
