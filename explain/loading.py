@@ -26,7 +26,7 @@ def load(name: str | Path = "toy-vit", device: str = "auto", progress: Progress 
     `device`: "auto", "cpu", "cuda", "cuda:1", "mps". `progress(fraction, what)` is called while a download
     runs.
     """
-    target = _device(device)
+    target = find_device(device)
     directory = None
     if isinstance(name, Path) or (isinstance(name, str) and name not in CATALOGUE and os.path.isdir(name)):
         directory = Path(name).resolve()
@@ -103,7 +103,7 @@ def _size(clip: Clip) -> int:
     return sum(item.numel() * item.element_size() for item in clip.model.state_dict().values())
 
 
-def _device(device: str) -> torch.device:
+def find_device(device: str) -> torch.device:
     """The device of this name, if this machine has it; of several GPUs always one by its number."""
     if device == "auto":
         device = (

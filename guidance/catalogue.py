@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from explain import weights
+from explain.catalogue import MODELS
 
-MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
 TAESD = "madebyollin/taesd"  # a small decoder of Stable Diffusion 1.x's latents
 
 

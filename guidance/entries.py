@@ -41,11 +41,19 @@ def within(name: str, value: object, least: float, most: float) -> float:
     return found
 
 
-def whole(name: str, value: object, least: int, most: int) -> int:
-    """A whole number from `least` to `most`."""
+def whole(name: str, value: object, least: int, most: int, shown_most: str = "") -> int:
+    """A whole number from `least` to `most`, which a message may write in another way."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= value <= most:
-        raise ValueError(f"{name} is {shown(value)}; allowed: a whole number from {least} to {most}")
+        raise ValueError(
+            f"{name} is {shown(value)}; allowed: a whole number from {least} to {shown_most or most}"
+        )
     return int(value)
+
+
+def choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """One of a few names."""
+    if value not in choices:
+        raise ValueError(f"{name} is {shown(value)}; allowed: {', '.join(choices)}")
 
 
 def shown(value: object) -> str:

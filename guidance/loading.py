@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from explain import weights
+from explain.loading import find_device
 from explain.weights import ModelUnavailable
 from guidance.catalogue import GENERATORS, Entry, available, find
 from guidance.generators import Generator
@@ -18,27 +19,26 @@ __all__ = ["ModelUnavailable", "open_generator"]
 def open_generator(name: str | Path = "toy-sd", device: str = "auto") -> Generator:
     """A generator of the catalogue, or a folder that holds a StableDiffusionPipeline or a VQModel (safetensors alone).
 
-    `device`: "auto", "cpu", "cuda". Nothing is kept here: whoever opens a generator holds it. ModelUnavailable (a
+    `device`: as `explain.load` takes it. Nothing is kept here: whoever opens a generator holds it. ModelUnavailable (a
     ValueError) for what cannot be had now, ValueError for what does not exist.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    target = find_device(device)
     if isinstance(name, Path) or (name not in GENERATORS and os.path.isdir(name)):
         folder = Path(name)
         kind = "diffusion" if (folder / "model_index.json").is_file() else "vqgan"
-        return _opened(Entry(folder.name, folder.name, kind, 0, True, ""), folder, None, device)
+        return _opened(Entry(folder.name, folder.name, kind, 0, True, ""), folder, None, target)
     entry = find(name)
     reason = available(entry)
     if reason is not None:
         raise ModelUnavailable(reason)
     if entry.local:
-        return _opened(entry, entry.directory, None, device)
+        return _opened(entry, entry.directory, None, target)
     folder = _fetched(entry, entry.repository, entry.patterns)
     preview = _fetched(entry, entry.preview, ["*.json", "*.safetensors"]) if entry.preview else None
-    return _opened(entry, folder, preview, device)
+    return _opened(entry, folder, preview, target)
 
 
-def _opened(entry: Entry, folder: Path, preview: Path | None, device: str) -> Generator:
+def _opened(entry: Entry, folder: Path, preview: Path | None, device: torch.device) -> Generator:
     if entry.kind == "vqgan":
         from guidance.vqgan import open_vqgan
 

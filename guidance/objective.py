@@ -30,12 +30,12 @@ from guidance.entries import whole
 from guidance.heatmaps import HEATMAPS, refusal
 from guidance.judgement import Judgement, Readings, TargetReading, readings
 from guidance.layouts import layout_tensors
+from guidance.sampling import MAX_SEED
 from guidance.settings import ObjectiveSettings
 from guidance.views import Views, draw_views, identity_views
 
 __all__ = ["BoxObjective", "Judgement", "ObjectiveSettings", "Readings", "TargetReading"]
 MIN_PIXELS = 16
-MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from guidance.entries import choice, shown, whole, within
+
 MODES = ("off", "x0", "latent")
 NORM_CONTROLS = ("normalise", "clip", "raw")
 STARTS = ("codes", "uniform")
@@ -66,25 +68,25 @@ class Sampling:
     start: str = "codes"
 
     def __post_init__(self) -> None:
-        _whole("steps", self.steps, 1, MAX_STEPS)
-        _number("guidance_scale", self.guidance_scale, 0, 100)
+        whole("steps", self.steps, 1, MAX_STEPS)
+        within("guidance_scale", self.guidance_scale, 0, 100)
         _text("negative_prompt", self.negative_prompt)
-        _choice("mode", self.mode, MODES)
-        _number("weight", self.weight, 0, 1e6)
-        _choice("norm_control", self.norm_control, NORM_CONTROLS)
-        _number("norm", self.norm, 0, 10)
-        _whole("inner_steps", self.inner_steps, 1, 100)
-        _whole("time_travel", self.time_travel, 0, 100)
-        _number("guide_from", self.guide_from, 0, 1)
-        _number("guide_to", self.guide_to, 0, 1)
+        choice("mode", self.mode, MODES)
+        within("weight", self.weight, 0, 1e6)
+        choice("norm_control", self.norm_control, NORM_CONTROLS)
+        within("norm", self.norm, 0, 10)
+        whole("inner_steps", self.inner_steps, 1, 100)
+        whole("time_travel", self.time_travel, 0, 100)
+        within("guide_from", self.guide_from, 0, 1)
+        within("guide_to", self.guide_to, 0, 1)
         if self.guide_from >= self.guide_to:
             raise ValueError(
                 f"guide_from is {self.guide_from} and guide_to {self.guide_to}; "
                 "allowed: guide_from below guide_to (mode 'off' guides no step)"
             )
-        _whole("guide_every", self.guide_every, 1, MAX_STEPS)
-        _number("learning_rate", self.learning_rate, 1e-6, 10)
-        _choice("start", self.start, STARTS)
+        whole("guide_every", self.guide_every, 1, MAX_STEPS)
+        within("learning_rate", self.learning_rate, 1e-6, 10)
+        choice("start", self.start, STARTS)
 
     def guides(self, index: int, total: int) -> bool:
         """Whether step `index` of `total` is a guided one."""
@@ -104,7 +106,7 @@ def check_pictures(prompts: Sequence[str], seeds: Sequence[int]) -> None:
     for prompt in prompts:
         _text("a prompt", prompt)
     for seed in seeds:
-        _whole("a seed", seed, 0, MAX_SEED, "2^63 - 1")
+        whole("a seed", seed, 0, MAX_SEED, "2^63 - 1")
 
 
 def check_size(size: tuple[int, int], grid: int) -> tuple[int, int]:
@@ -112,9 +114,9 @@ def check_size(size: tuple[int, int], grid: int) -> tuple[int, int]:
     that do.
     """
     if not isinstance(size, (tuple, list)) or len(size) != 2:
-        raise ValueError(f"size is {_shown(size)}; allowed: (height, width) in pixels")
+        raise ValueError(f"size is {shown(size)}; allowed: (height, width) in pixels")
     for name, side in zip(("height", "width"), size, strict=True):
-        _whole(f"the {name}", side, grid, MAX_SIDE)
+        whole(f"the {name}", side, grid, MAX_SIDE)
         if side % grid:
             below = side - side % grid
             near = f"{below} or {below + grid}" if below + grid <= MAX_SIDE else f"{below}"
@@ -122,33 +124,7 @@ def check_size(size: tuple[int, int], grid: int) -> tuple[int, int]:
     return size[0], size[1]
 
 
-def _whole(name: str, value: object, low: int, high: int, shown_high: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(
-            f"{name} is {_shown(value)}; allowed: a whole number from {low} to {shown_high or high}"
-        )
-
-
-def _number(name: str, value: object, low: float, high: float) -> None:
-    """NaN is within no range."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ValueError(f"{name} is {_shown(value)}; allowed: a number from {low:g} to {high:g}")
-
-
-def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} is {_shown(value)}; allowed: {', '.join(choices)}")
-
-
 def _text(name: str, value: object) -> None:
+    """Any text at all: prompts reach the model as they were typed."""
     if not isinstance(value, str):
-        raise ValueError(f"{name} is {_shown(value)}; allowed: a text")
-
-
-def _shown(value: object) -> str:
-    """A value for messages; a number of thousands of digits cannot even be printed."""
-    try:
-        text = repr(value)
-    except ValueError:
-        return "a number of thousands of digits"
-    return text if len(text) <= 40 else f"{text[:37]}..."
+        raise ValueError(f"{name} is {shown(value)}; allowed: a text")

@@ -396,18 +396,18 @@ def test_unknown_devices_name_the_choices(device, directories):
 
 
 def test_one_device_has_one_name(monkeypatch):
-    assert loading._device("cpu:0") == loading._device("cpu") == torch.device("cpu")
+    assert loading.find_device("cpu:0") == loading.find_device("cpu") == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
-    assert {str(loading._device(name)) for name in ("auto", "cuda", "cuda:0")} == {"cuda:0"}
+    assert {str(loading.find_device(name)) for name in ("auto", "cuda", "cuda:0")} == {"cuda:0"}
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
-    assert {str(loading._device(name)) for name in ("auto", "cuda", "cuda:1")} == {"cuda:1"}
+    assert {str(loading.find_device(name)) for name in ("auto", "cuda", "cuda:1")} == {"cuda:1"}
     with pytest.raises(
         ValueError, match="device 'cuda:2' is not on this machine; allowed: auto, cpu, cuda:0"
     ):
-        loading._device("cuda:2")
+        loading.find_device("cuda:2")
 
 
 def test_a_wrong_activation_is_an_error():
@@ -487,7 +487,7 @@ def test_every_device_has_its_budget_and_makes_room_before_a_model_moves_in(tmp_
         return clip
 
     monkeypatch.setattr(loading, "_load_directory", create)
-    monkeypatch.setattr(loading, "_device", torch.device)
+    monkeypatch.setattr(loading, "find_device", torch.device)
     budgets = {"cpu": 100_000, "cuda:0": 9_000}
     monkeypatch.setattr(loading, "memory_budget", lambda device: budgets[str(device)])
     for name in "abcde":

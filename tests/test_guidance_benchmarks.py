@@ -5,13 +5,13 @@ import sys
 
 import pytest
 import torch
+from tiny_generators import Shelf
 
 from benchmarks import guidance as bench
 from benchmarks.pairs import Result
 from benchmarks.shapes import toy_sd, toy_vqgan
 from explain import load
 from guidance.sampling import Sampling
-from tests.tiny_generators import Shelf
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny_generators import save_diffusion, save_preview, save_vqgan
 
 from explain import load
 from explain.weights import ModelUnavailable
@@ -24,7 +25,6 @@ from guidance.presets import PRESETS, find_preset
 from guidance.sampling import Sampling
 from guidance.settings import ObjectiveSettings
 from guidance.vqgan import open_vqgan
-from tests.tiny_generators import save_diffusion, save_vqgan
 
 BOXES = [Box("red boat", 0.1, 0.1, 0.5, 0.6), Box("the sky", 0.5, 0.0, 1.0, 0.5)]
 LAYOUT = Layout("a red boat and the sky", targets(BOXES))
@@ -166,8 +166,6 @@ def test_unknown_and_missing_generators_are_refused_by_name(monkeypatch, tmp_pat
 
 def test_a_generator_of_the_hub_is_its_folder_in_the_cache(monkeypatch, folders, tmp_path):
     """What is fetched: the parts that are needed, safetensors alone; and the small decoder beside it."""
-    from tests.tiny_generators import save_preview
-
     asked = []
 
     def fetched(repository, allow_patterns, ignore_patterns, local_files_only):
@@ -285,6 +283,11 @@ def test_notes_say_what_was_put_right(run, tmp_path):
         ),
         (["--preset", "good"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown preset 'good'"),
         (["--generator", "nothing"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown generator 'nothing'"),
+        (
+            ["--generator", "toy-vqgan", "--device", "gpu"],
+            "red boat: 0.1, 0.1, 0.5, 0.6",
+            "unknown device 'gpu'",
+        ),
         (["--clip", "nothing"], "red boat: 0.1, 0.1, 0.5, 0.6", "unknown model 'nothing'"),
         (["-o", "/nowhere/a.png"], "red boat: 0.1, 0.1, 0.5, 0.6", "cannot be written"),
         (["-o", "a.txt"], "red boat: 0.1, 0.1, 0.5, 0.6", "is no picture"),

@@ -17,7 +17,7 @@ from guidance.sampling import MAX_SEED, Sampling, check_pictures, check_size
         ({"steps": -3}, "steps is -3"),
         ({"steps": 2.0}, "steps is 2.0; allowed: a whole number"),
         ({"steps": True}, "steps is True"),
-        ({"steps": 10**5000}, "steps is a number of thousands of digits"),
+        ({"steps": 10**5000}, "steps is a number of 16610 bits"),
         ({"guidance_scale": math.nan}, "guidance_scale is nan; allowed: a number from 0 to 100"),
         ({"guidance_scale": "7"}, "guidance_scale is '7'"),
         ({"negative_prompt": None}, "negative_prompt is None; allowed: a text"),
@@ -52,7 +52,7 @@ def test_settings_out_of_range(changes, message):
         (["a"], [2**63], f"a seed is {2**63}; allowed: a whole number from 0 to 2.63 - 1"),
         (["a"], [-1], "a seed is -1"),
         (["a"], [1.5], "a seed is 1.5"),
-        (["a"], [10**5000], "a seed is a number of thousands of digits"),
+        (["a"], [10**5000], "a seed is a number of 16610 bits"),
     ],
 )
 def test_pictures_that_cannot_be(prompts, seeds, message):

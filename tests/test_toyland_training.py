@@ -12,7 +12,8 @@ import torch
 
 from toyland import clip_models, evaluation
 from toyland.__main__ import main
-from toyland.clip_data import CaptionedScenes, augmented, training_batches
+from toyland.batches import batches_of
+from toyland.clip_data import CaptionedScenes, augmented
 from toyland.clip_models import load_what_fits
 from toyland.clip_training import ClipRecipe, ClipTraining, contrastive_loss
 from toyland.run import Progress, learning_rate, share_done
@@ -86,7 +87,7 @@ def test_data_is_endless_fresh_and_the_same_for_any_number_of_workers(tokenizer_
     clip_models.write_config("vit", tokenizer_folder)
     alone, two = (CaptionedScenes(tokenizer_folder, 32, 4) for _ in range(2))
     here = [texts.tolist() for _, texts in islice(iter(alone), 4)]
-    there = [texts.tolist() for _, texts in islice(training_batches(two, 2), 4)]
+    there = [texts.tolist() for _, texts in islice(batches_of(two, 2), 4)]
     assert here == there
     later = next(iter(CaptionedScenes(tokenizer_folder, 32, 4, start=8)))
     assert later[1].tolist() == here[2]

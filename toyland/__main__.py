@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from explain.catalogue import MODELS
 from toyland.scene import SPLITS, sample_scene
 from toyland.train import add_training
-
-MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from toyland.batches import NumberedBatches
 from toyland.captions import write_caption
 from toyland.drawing import draw_scene
 from toyland.scene import SPLITS, USUAL_SHARE, Scene, Thing, sample_scene
@@ -20,7 +21,7 @@ SCENES_PER_SEED = 10_000_000
 Batch = tuple[torch.Tensor, torch.Tensor]  # images uint8 (B, H, W, 3), texts int64 (B, L)
 
 
-class CaptionedScenes(IterableDataset[Batch]):
+class CaptionedScenes(NumberedBatches):
     """Batches of the training split's scenes, counted on from `start`; every seed has a stretch of scenes of its
     own, so that runs that continue one another draw new ones.
 
@@ -42,27 +43,21 @@ class CaptionedScenes(IterableDataset[Batch]):
         seed: int = 0,
         usual_share: float = USUAL_SHARE,
     ) -> None:
-        self.tokenizer_directory, self.pixels, self.batch = tokenizer_directory, pixels, batch
-        self.start, self.alone, self.zoom = start, alone, zoom
+        super().__init__(batch, start)
+        self.tokenizer_directory, self.pixels = tokenizer_directory, pixels
+        self.alone, self.zoom = alone, zoom
         self.grey, self.seed, self.usual_share = grey, seed, usual_share
 
-    def __iter__(self) -> Iterator[Batch]:
+    def made(self, numbers: range) -> Batch:
+        pairs = [self._pair(number) for number in numbers]
+        images = torch.from_numpy(np.stack([image for image, _ in pairs]))
+        return images, self._tokenizer([text for _, text in pairs])
+
+    @cached_property
+    def _tokenizer(self) -> Callable[[list[str]], torch.Tensor]:
         from open_clip import get_tokenizer
 
-        worker = get_worker_info()
-        if worker:  # a drawing process must not compete with the training for cores
-            torch.set_num_threads(1)
-        tokenizer = get_tokenizer(f"local-dir:{self.tokenizer_directory}")
-        mine, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        first = self.start + mine * self.batch
-        while True:
-            numbers = range(first, first + self.batch)
-            pairs = [self._pair(number) for number in numbers]
-            yield (
-                torch.from_numpy(np.stack([image for image, _ in pairs])),
-                tokenizer([text for _, text in pairs]),
-            )
-            first += workers * self.batch
+        return get_tokenizer(f"local-dir:{self.tokenizer_directory}")
 
     def _pair(self, number: int) -> tuple[np.ndarray, str]:
         scene_number = (self.seed * SCENES_PER_SEED + number) % SPLITS["train"].count
@@ -87,13 +82,6 @@ def closeup(scene: Scene, zoom: float) -> Scene:
         return replace(thing, scale=scale, x=x, y=y)
 
     return replace(scene, things=tuple(map(closer, scene.things)))
-
-
-def training_batches(dataset: CaptionedScenes, workers: int) -> Iterator[Batch]:
-    """The dataset's batches, drawn in `workers` processes (0: in this one)."""
-    return iter(
-        DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
-    )
 
 
 def augmented(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 
 from toyland.tokenizer import CONTEXT_LENGTH, sample_captions, train_tokenizer
 
-MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
 MEAN = STD = (0.5, 0.5, 0.5)
 EMBED_DIM = 128
 TEXT_CFG = {"context_length": CONTEXT_LENGTH, "width": 128, "heads": 4, "layers": 3}

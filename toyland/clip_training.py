@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from explain.towers import text_features
-from toyland.clip_data import Batch, CaptionedScenes, augmented, training_batches
+from toyland.batches import batches_of
+from toyland.clip_data import Batch, CaptionedScenes, augmented
 from toyland.clip_models import load_what_fits, new_model, prepare_tokenizer, save_weights, write_config
 from toyland.run import Recipe, Run, check_folder
 from toyland.scene import USUAL_SHARE
@@ -99,7 +100,7 @@ class ClipTraining(Run):
             recipe.seed,
             recipe.usual_share,
         )
-        return training_batches(dataset, recipe.workers)
+        return batches_of(dataset, recipe.workers)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         images, texts = batch

@@ -15,6 +15,8 @@ BOX_PIXELS = 512  # boxes are read off masks of this size
 
 CACHED_SIDE = 128  # larger sprites and places are drawn afresh: a server must not fill its memory with them
 
+Corners = tuple[float, float, float, float]  # left, top, right, bottom in fractions of the picture
+
 _VISIBLE = [0] * 128 + [255] * 128  # by alpha: a pixel is of the thing that covers more than half of it
 
 _cached_place = lru_cache(maxsize=512)(draw_place)
@@ -63,12 +65,12 @@ def scene_masks(scene: Scene, pixels: int) -> np.ndarray:
     return np.asarray(owner)[None] == np.arange(1, len(scene.things) + 1)[:, None, None]
 
 
-def scene_boxes(scene: Scene) -> tuple[tuple[float, float, float, float], ...]:
+def scene_boxes(scene: Scene) -> tuple[Corners, ...]:
     """Left, top, right, bottom of the visible part of each thing, in fractions of the picture."""
     return tuple(_box(mask) for mask in scene_masks(scene, BOX_PIXELS))
 
 
-def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
+def _box(mask: np.ndarray) -> Corners:
     columns, rows = (np.flatnonzero(mask.any(axis=axis)) / BOX_PIXELS for axis in (0, 1))
     return (
         float(columns[0]),

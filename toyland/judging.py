@@ -18,11 +18,12 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from explain.catalogue import MODELS
 from toyland.detector.finding import THRESHOLD, Found, Wanted, find, for_detector, matches
 from toyland.detector.model import FEATURES, Detector, load_detector
 from toyland.layouts import DrawnLayout
 
-FOLDER = Path(__file__).resolve().parent.parent / "assets" / "models" / "toy-detector"
+FOLDER = MODELS / "toy-detector"
 OVERLAPS = (0.5, 0.3)  # intersection over union that a hit needs
 PICTURES_PER_DIMENSION = 8
 

@@ -13,14 +13,12 @@ from itertools import cycle, islice
 from PIL import Image
 
 from toyland.captions import plain_caption
-from toyland.drawing import draw_scene, scene_boxes
+from toyland.drawing import Corners, draw_scene, scene_boxes
 from toyland.scene import SPLITS, VARIANTS, Scene, sample_scene
 
 LAYOUT_SPLITS = ("validation", "test")  # choices are made on one, and the other is only reported
 COUNTS = (1, 2, 3)  # things of a layout, in turn
 AREAS = (0.05, 0.40)  # of a box, as a share of the picture
-
-Corners = tuple[float, float, float, float]  # left, top, right, bottom in fractions
 
 
 @dataclass(frozen=True)

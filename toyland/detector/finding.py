@@ -12,14 +12,13 @@ from torchvision.ops import box_iou, nms
 
 from toyland.art import COLOURS, KINDS
 from toyland.detector.model import PIXELS, Detector, corners
+from toyland.drawing import Corners
 
 THRESHOLD = 0.35  # of the score; chosen on validation scenes
 OVERLAP = 0.5  # boxes that share more are one thing
 AT_ONCE = 16  # peaks looked at in a picture
 
 _KINDS, _COLOURS = tuple(KINDS), tuple(COLOURS)
-
-Corners = tuple[float, float, float, float]  # left, top, right, bottom in fractions
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torchvision.ops import generalized_box_iou_loss
 
 from toyland.art import COLOURS, KINDS
+from toyland.batches import NumberedBatches, batches_of
 from toyland.clip_data import augmented
 from toyland.detector.model import GRID, PIXELS, Detector, centres, corners, save_detector
 from toyland.drawing import draw_scene, scene_masks
@@ -26,6 +26,9 @@ FIRST = 500_000_000  # far from what the app draws
 NOISE = 0.12
 FOCUS = 2.0  # exponents of the focal loss
 NEAR = 4.0
+
+KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+COLOUR_NUMBERS = {colour: number for number, colour in enumerate(COLOURS)}
 
 Batch = tuple[Tensor, Tensor, Tensor]  # pictures uint8 (B, H, W, 3), things float (N, 5), labels int64 (N, 3)
 
@@ -42,35 +45,21 @@ class DetectorRecipe(Recipe):
         return {"width": self.width}
 
 
-class BoxedScenes(IterableDataset[Batch]):
+class BoxedScenes(NumberedBatches):
     """Batches of scenes, counted on from `start`: pictures; for every thing left, top, right, bottom in fractions; and
     its picture's number in the batch, kind and colour.
     """
 
-    def __init__(self, batch: int, start: int = 0) -> None:
-        self.batch, self.start = batch, start
-
-    def __iter__(self) -> Iterator[Batch]:
-        worker = get_worker_info()
-        if worker:
-            torch.set_num_threads(1)
-        mine, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        first = self.start + mine * self.batch
-        while True:
-            scenes = [sample_scene(FIRST + number, SPLIT) for number in range(first, first + self.batch)]
-            pictures = np.stack([np.asarray(draw_scene(scene, PIXELS)) for scene in scenes])
-            boxes = np.concatenate([_boxes(scene) for scene in scenes])
-            labels = [
-                (row, KIND_NUMBERS[thing.kind], COLOUR_NUMBERS[thing.colour])
-                for row, scene in enumerate(scenes)
-                for thing in scene.things
-            ]
-            yield torch.from_numpy(pictures), torch.from_numpy(boxes), torch.tensor(labels)
-            first += workers * self.batch
-
-
-KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
-COLOUR_NUMBERS = {colour: number for number, colour in enumerate(COLOURS)}
+    def made(self, numbers: range) -> Batch:
+        scenes = [sample_scene(FIRST + number, SPLIT) for number in numbers]
+        pictures = np.stack([np.asarray(draw_scene(scene, PIXELS)) for scene in scenes])
+        boxes = np.concatenate([_boxes(scene) for scene in scenes])
+        labels = [
+            (row, KIND_NUMBERS[thing.kind], COLOUR_NUMBERS[thing.colour])
+            for row, scene in enumerate(scenes)
+            for thing in scene.things
+        ]
+        return torch.from_numpy(pictures), torch.from_numpy(boxes), torch.tensor(labels)
 
 
 def _boxes(scene: Scene) -> np.ndarray:
@@ -93,11 +82,7 @@ class DetectorTraining(Run):
         super().__init__(recipe, folder, device, model, adamw(model, recipe))
 
     def batches(self) -> Iterator[Batch]:
-        dataset = BoxedScenes(self.recipe.batch, self.progress.pictures)
-        workers = self.recipe.workers
-        return iter(
-            DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
-        )
+        return batches_of(BoxedScenes(self.recipe.batch, self.progress.pictures), self.recipe.workers)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         pictures, boxes, labels = (part.to(self.device) for part in batch)

@@ -17,7 +17,8 @@ import torch
 from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
-from toyland.generators.scenes import DrawnScenes, as_images, batches_of
+from toyland.batches import batches_of
+from toyland.generators.scenes import DrawnScenes, as_images
 from toyland.run import Recipe, Run, adamw
 
 PIXELS = 64

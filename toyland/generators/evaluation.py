@@ -9,10 +9,11 @@ import torch
 from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
+from explain.catalogue import MODELS
 from toyland.detector.evaluation import evaluate_detector
 from toyland.detector.model import load_detector
 
-JUDGE = Path(__file__).resolve().parents[2] / "assets" / "models" / "toy-detector"
+JUDGE = MODELS / "toy-detector"
 FAMILIES = {family.__name__: family for family in (AutoencoderKL, VQModel)}
 
 
