@@ -6,10 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol, TypeVar
 
 from explain import weights
 
 MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
+
+
+Listed = TypeVar("Listed")
+
+
+class Offered(Protocol):
+    """What a catalogue tells of an entry to people."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def megabytes(self) -> int: ...
+
+    @property
+    def local(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -183,9 +200,14 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry i
 
 def find(name: str) -> Entry:
     """The entry of this name; ValueError naming the choices for any other."""
-    if not isinstance(name, str) or name not in CATALOGUE:
-        raise ValueError(f"unknown model {str(name)[:80]!r}; allowed: {', '.join(CATALOGUE)}")
-    return CATALOGUE[name]
+    return named(name, CATALOGUE, "model")
+
+
+def named(name: str, catalogue: Mapping[str, Listed], what: str) -> Listed:
+    """The entry of this name in a catalogue of what is called `what`."""
+    if not isinstance(name, str) or name not in catalogue:
+        raise ValueError(f"unknown {what} {str(name)[:80]!r}; allowed: {', '.join(catalogue)}")
+    return catalogue[name]
 
 
 def available(entry: Entry) -> str | None:
@@ -204,8 +226,13 @@ def available(entry: Entry) -> str | None:
 
 def offline_message(entry: Entry) -> str:
     """What to tell someone who chose a model that is not here and cannot be fetched."""
-    built_in = ", ".join(item.name for item in CATALOGUE.values() if item.local)
+    return not_here(entry, CATALOGUE, "models")
+
+
+def not_here(entry: Offered, catalogue: Mapping[str, Offered], what: str) -> str:
+    """The same for an entry of any catalogue, whose built-in entries are called `what`."""
+    built_in = ", ".join(name for name, item in catalogue.items() if item.local)
     return (
         f"{entry.label} ({entry.megabytes} MB) is not on this machine and huggingface.co cannot be reached. "
-        f"Built-in models, which need no download: {built_in}"
+        f"Built-in {what}, which need no download: {built_in}"
     )

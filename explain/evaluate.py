@@ -6,11 +6,11 @@ import argparse
 import csv
 import io
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from explain.loading import load
+from explain.measuring.commands import check_outputs, ended
 from explain.measuring.measurement import Plan
 from explain.measuring.progress import Progress
 from explain.measuring.report import Report, run
@@ -22,37 +22,31 @@ def main(arguments: Sequence[str]) -> int:
     """0 when done; 2 after one line on stderr that says what is wrong, 130 after one that says it was interrupted."""
     options = _parser().parse_args(arguments)
     progress = Progress()
-    try:
-        plan = Plan(
-            options.data,
-            options.split,
-            options.pictures,
-            tuple(options.methods),
-            options.faithful,
-            options.randomised,
-            options.shift,
-        )
-        _check_outputs(options.json_file, options.csv, options.figures)
-        clip = load(options.model, options.device)
-        report = run(clip, plan, options.work, progress, progress.note)
-        for path, text in ((options.json_file, as_json(report)), (options.csv, as_csv(report))):
-            if path is not None:
-                write(path, text)
-        if options.figures is not None:
-            from explain.measuring.figures import save_figures
+    return ended("explain evaluate", lambda: _measured(options, progress), progress, options.work)
 
-            save_figures(report, options.figures)
-    except (ValueError, OSError) as error:
-        progress.close()
-        print(f"explain evaluate: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        progress.close()
-        kept = f"; the same command goes on from {options.work}" if options.work is not None else ""
-        print(f"explain evaluate: interrupted{kept}", file=sys.stderr)
-        return 130
-    print(as_json(report) if options.json else as_text(report))
-    return 0
+
+def _measured(options: argparse.Namespace, progress: Progress) -> str:
+    """The report as it is printed; what was asked for in files is written."""
+    plan = Plan(
+        options.data,
+        options.split,
+        options.pictures,
+        tuple(options.methods),
+        options.faithful,
+        options.randomised,
+        options.shift,
+    )
+    check_outputs((options.json_file, options.csv), [(options.figures, "the figures")])
+    clip = load(options.model, options.device)
+    report = run(clip, plan, options.work, progress, progress.note)
+    for path, text in ((options.json_file, as_json(report)), (options.csv, as_csv(report))):
+        if path is not None:
+            write(path, text)
+    if options.figures is not None:
+        from explain.measuring.figures import save_figures
+
+        save_figures(report, options.figures)
+    return as_json(report) if options.json else as_text(report)
 
 
 def as_json(report: Report) -> str:
@@ -66,15 +60,6 @@ def as_csv(report: Report) -> str:
     writer.writeheader()
     writer.writerows(report["rows"])
     return text.getvalue()
-
-
-def _check_outputs(json_file: Path | None, table: Path | None, figures: Path | None) -> None:
-    """Before hours of work: whether what they find can be written."""
-    for path in (json_file, table):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise ValueError(f"{str(path)!r} cannot be written; allowed: a file in a folder that exists")
-    if figures is not None and figures.exists() and not figures.is_dir():
-        raise ValueError(f"{str(figures)!r} is a file; allowed: a folder for the figures")
 
 
 def _parser() -> argparse.ArgumentParser:

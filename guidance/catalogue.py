@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from explain import weights
-from explain.catalogue import MODELS
+from explain.catalogue import MODELS, named, not_here
 
 TAESD = "madebyollin/taesd"  # a small decoder of Stable Diffusion 1.x's latents
 
@@ -121,9 +121,7 @@ GENERATORS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry 
 
 def find(name: str) -> Entry:
     """The entry of this name; ValueError naming the choices for any other."""
-    if not isinstance(name, str) or name not in GENERATORS:
-        raise ValueError(f"unknown generator {str(name)[:80]!r}; allowed: {', '.join(GENERATORS)}")
-    return GENERATORS[name]
+    return named(name, GENERATORS, "generator")
 
 
 def available(entry: Entry) -> str | None:
@@ -133,16 +131,7 @@ def available(entry: Entry) -> str | None:
         return None if there else f"{entry.label} is missing from this copy of the repository"
     if all(weights.cached(entry.repository, name) for name in _telling(entry)) or weights.hub_reachable():
         return None
-    return offline_message(entry)
-
-
-def offline_message(entry: Entry) -> str:
-    """What to tell someone who chose a generator that is not here and cannot be fetched."""
-    built_in = ", ".join(item.name for item in GENERATORS.values() if item.local)
-    return (
-        f"{entry.label} ({entry.megabytes} MB) is not on this machine and huggingface.co cannot be reached. "
-        f"Built-in generators, which need no download: {built_in}"
-    )
+    return not_here(entry, GENERATORS, "generators")
 
 
 def _telling(entry: Entry) -> tuple[str, ...]:

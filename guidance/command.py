@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from explain import load
+from explain.measuring.commands import check_outputs, ended
+from explain.measuring.progress import Progress
 from guidance.boxes import Box, Layout, Region, parse_box, parse_boxes, read_region, targets
 from guidance.catalogue import GENERATORS
-from guidance.diffusion import LatentDiffusion
 from guidance.generate import Step, generate
+from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
 from guidance.presets import Preset, find_preset
@@ -27,33 +29,33 @@ GIF_FRAMES = 60
 def main(arguments: Sequence[str]) -> int:
     """0 when done; 2 after one line on stderr that says what is wrong, 130 after one that says it was interrupted."""
     options = _parser().parse_args(arguments)
-    try:
-        _check_outputs(options)
-        layout, notes = _layout(options)
-        generator = open_generator(options.generator, options.device)
-        clip = load(options.clip, options.device)
-        preset = _preset(options, generator)
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
-        steps = _followed(generate(generator, clip, layout, options.seed, preset.sampling, preset.objective))
-    except (ValueError, OSError, GenerationOutOfMemory) as error:
-        print(f"guidance generate: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("guidance generate: interrupted", file=sys.stderr)
-        return 130
+    errors = (ValueError, OSError, GenerationOutOfMemory)
+    return ended("guidance generate", lambda: _made(options), Progress(), errors=errors)
+
+
+def _made(options: argparse.Namespace) -> str:
+    """What is said of the finished picture, which is written with all that was asked for."""
+    check_outputs((options.output, options.gif, options.json))
+    if options.output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise ValueError(f"{str(options.output)!r} is no picture; allowed: .png, .jpg, .webp")
+    layout, notes = _layout(options)
+    generator = open_generator(options.generator, options.device)
+    clip = load(options.clip, options.device)
+    preset = _preset(options, generator)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    steps = _followed(generate(generator, clip, layout, options.seed, preset.sampling, preset.objective))
     steps[-1].image.save(options.output)
     if options.gif is not None:
         save_gif(steps, options.gif)
-    record = as_record(options, layout, preset, steps)
     if options.json is not None:
+        record = as_record(options, layout, preset, steps)
         options.json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-    for reading in steps[-1].readings:
-        print(
-            f"{reading.phrase}: similarity {reading.similarity:.3f}, share of its map inside {reading.share_inside:.0%}"
-        )
-    print(f"wrote {options.output}")
-    return 0
+    said = [
+        f"{reading.phrase}: similarity {reading.similarity:.3f}, share of its map inside {reading.share_inside:.0%}"
+        for reading in steps[-1].readings
+    ]
+    return "\n".join([*said, f"wrote {options.output}"])
 
 
 def as_record(
@@ -157,23 +159,13 @@ def _record(path: Path) -> dict[str, Any]:
     return record
 
 
-def _preset(options: argparse.Namespace, generator: Any) -> Preset:
+def _preset(options: argparse.Namespace, generator: Generator) -> Preset:
     """The preset, with what the options change in it."""
-    kind = "diffusion" if isinstance(generator, LatentDiffusion) else "vqgan"
-    preset = find_preset(options.preset, generator.name, kind)
+    preset = find_preset(options.preset, generator)
     changes = {
         name: getattr(options, name) for name in ("steps", "weight") if getattr(options, name) is not None
     }
     return replace(preset, sampling=replace(preset.sampling, **changes))
-
-
-def _check_outputs(options: argparse.Namespace) -> None:
-    """Before the work: whether what it makes can be written."""
-    for path in (options.output, options.gif, options.json):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise ValueError(f"{str(path)!r} cannot be written; allowed: a file in a folder that exists")
-    if options.output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise ValueError(f"{str(options.output)!r} is no picture; allowed: .png, .jpg, .webp")
 
 
 def _parser() -> argparse.ArgumentParser:

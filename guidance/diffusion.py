@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -38,6 +38,7 @@ class LatentDiffusion:
     ValueError for a pipeline that is of another shape.
     """
 
+    kind: ClassVar[str] = "diffusion"
     name: str
     pipe: Any = field(repr=False)
     preview: Any = field(default=None, repr=False)

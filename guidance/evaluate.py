@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from explain import load
 from explain.evaluate import as_csv, as_json
+from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
 from explain.measuring.stretches import write
 from guidance.catalogue import GENERATORS
@@ -23,7 +23,6 @@ from guidance.measuring.text import as_text
 from guidance.measuring.world import open_world
 from guidance.memory import GenerationOutOfMemory
 from guidance.presets import Preset, find_preset
-from guidance.vqgan import VQGAN
 
 # The paper's preset takes many steps, so that without --full it is cut.
 PAPER_STEPS, PAPER_LAYOUTS = 200, 30
@@ -35,34 +34,28 @@ def main(arguments: Sequence[str]) -> int:
     """0 when done; 2 after one line on stderr that says what is wrong, 130 after one that says it was interrupted."""
     options = _parser().parse_args(arguments)
     progress = Progress()
-    try:
-        plan = _plan(options)
-        _check_outputs(options)
-        world = open_world(plan.data)
-        clip, witness = load(options.clip, options.device), load(_witness(options), options.device)
-        judge = world.judging.Judge(options.detector, str(clip.device))
-        generator = open_generator(options.generator, options.device)
-        preset, whole = _preset(options, generator)
-        report, shown = run(
-            generator, clip, witness, preset, plan, options.work, judge, progress, progress.note
-        )
-        report["preset_steps"] = whole
-        for path, text in ((options.json_file, as_json(report)), (options.csv, as_csv(report))):
-            if path is not None:
-                write(path, text)
-        if options.figures is not None:
-            save_sheet(shown, options.figures)
-    except (ValueError, OSError, GenerationOutOfMemory) as error:
-        progress.close()
-        print(f"guidance evaluate: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        progress.close()
-        kept = f"; the same command goes on from {options.work}" if options.work is not None else ""
-        print(f"guidance evaluate: interrupted{kept}", file=sys.stderr)
-        return 130
-    print(as_json(report) if options.json else as_text(report))
-    return 0
+    errors = (ValueError, OSError, GenerationOutOfMemory)
+    return ended("guidance evaluate", lambda: _measured(options, progress), progress, options.work, errors)
+
+
+def _measured(options: argparse.Namespace, progress: Progress) -> str:
+    """The report as it is printed; what was asked for in files is written."""
+    plan = _plan(options)
+    folders = [(options.figures, "the pictures"), (options.work, "what is finished")]
+    check_outputs((options.json_file, options.csv), folders)
+    world = open_world(plan.data)
+    clip, witness = load(options.clip, options.device), load(_witness(options), options.device)
+    judge = world.judging.Judge(options.detector, str(clip.device))
+    generator = open_generator(options.generator, options.device)
+    preset, whole = _preset(options, generator)
+    report, shown = run(generator, clip, witness, preset, plan, options.work, judge, progress, progress.note)
+    report["preset_steps"] = whole
+    for path, text in ((options.json_file, as_json(report)), (options.csv, as_csv(report))):
+        if path is not None:
+            write(path, text)
+    if options.figures is not None:
+        save_sheet(shown, options.figures)
+    return as_json(report) if options.json else as_text(report)
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -91,24 +84,12 @@ def _witness(options: argparse.Namespace) -> str:
 
 def _preset(options: argparse.Namespace, generator: Generator) -> tuple[Preset, int]:
     """The preset, with the steps that it is to be measured at, and how many it has."""
-    kind = "vqgan" if isinstance(generator, VQGAN) else "diffusion"
-    preset = find_preset(options.preset, generator.name, kind)
+    preset = find_preset(options.preset, generator)
     whole = preset.sampling.steps
     steps = options.steps
     if steps is None:
         steps = min(whole, PAPER_STEPS) if preset.name == "paper" and not options.full else whole
     return replace(preset, sampling=replace(preset.sampling, steps=steps)), whole
-
-
-def _check_outputs(options: argparse.Namespace) -> None:
-    """Before hours of work: whether what they find can be written."""
-    for path in (options.json_file, options.csv):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise ValueError(f"{str(path)!r} cannot be written; allowed: a file in a folder that exists")
-    if options.figures is not None and options.figures.exists() and not options.figures.is_dir():
-        raise ValueError(f"{str(options.figures)!r} is a file; allowed: a folder for the pictures")
-    if options.work is not None and options.work.exists() and not options.work.is_dir():
-        raise ValueError(f"{str(options.work)!r} is a file; allowed: a folder for what is finished")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
@@ -54,7 +54,11 @@ class Process(Protocol):
 
 
 class Generator(Protocol):
-    """Makes pictures. `size`: (height, width) in pixels where the sampling names none."""
+    """Makes pictures. `size`: (height, width) in pixels where the sampling names none. `kind`: "diffusion" or "vqgan",
+    which have presets of their own.
+    """
+
+    kind: ClassVar[str]
 
     @property
     def name(self) -> str: ...

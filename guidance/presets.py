@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from guidance.catalogue import GENERATORS
+from guidance.generators import Generator
 from guidance.sampling import Sampling
 from guidance.settings import ObjectiveSettings
 
@@ -56,12 +57,13 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = MappingProxyType(
 )
 
 
-def find_preset(name: str, generator: str, kind: str) -> Preset:
-    """The preset of this name for a generator, which may want fewer steps, of a kind. ValueError for another name."""
-    if name not in PRESETS[kind]:
-        raise ValueError(f"unknown preset {str(name)[:80]!r}; allowed: {', '.join(PRESETS[kind])}")
-    preset = PRESETS[kind][name]
-    entry = GENERATORS.get(generator)
+def find_preset(name: str, generator: Generator) -> Preset:
+    """The preset of this name for a generator, which may want fewer steps. ValueError for another name."""
+    presets = PRESETS[generator.kind]
+    if name not in presets:
+        raise ValueError(f"unknown preset {str(name)[:80]!r}; allowed: {', '.join(presets)}")
+    preset = presets[name]
+    entry = GENERATORS.get(generator.name)
     if entry is None or not entry.steps:
         return preset
     return replace(preset, sampling=replace(preset.sampling, steps=min(entry.steps, preset.sampling.steps)))

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +38,7 @@ class VQGAN:
     Transformers' models, 0 and 1 for aMUSEd's.
     """
 
+    kind: ClassVar[str] = "vqgan"
     name: str
     model: Any = field(repr=False)
     size: tuple[int, int] = (256, 256)

@@ -238,3 +238,19 @@ def _seed_and_threads():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Tiny diffusion pipelines by what they are like, opened once a test file."""
+    from tiny_generators import Shelf
+
+    return Shelf(tmp_path_factory.mktemp("pipelines"))
+
+
+@pytest.fixture(scope="module")
+def preview(tmp_path_factory):
+    """The folder of a tiny preview decoder."""
+    from tiny_generators import save_preview
+
+    return save_preview(tmp_path_factory.mktemp("preview"))

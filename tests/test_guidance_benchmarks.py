@@ -5,7 +5,6 @@ import sys
 
 import pytest
 import torch
-from tiny_generators import Shelf
 
 from benchmarks import guidance as bench
 from benchmarks.pairs import Result
@@ -15,8 +14,8 @@ from guidance.sampling import Sampling
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return Shelf(tmp_path_factory.mktemp("shelf")).model(cell=4, sample_size=8)
+def tiny(shelf):
+    return shelf.model(cell=4, sample_size=8)
 
 
 @pytest.fixture(scope="module")

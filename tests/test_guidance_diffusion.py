@@ -4,7 +4,7 @@ import pytest
 import tiny_generators
 import torch
 from diffusers import LatentConsistencyModelPipeline, StableDiffusionPipeline
-from tiny_generators import PROMPTS, SEEDS, Shelf, redness, run
+from tiny_generators import MODES, PROMPTS, QUICK, SEEDS, STEPS, redness, run
 
 from guidance import decoding, prediction
 from guidance.diffusion import open_diffusion
@@ -12,20 +12,6 @@ from guidance.sampling import Sampling
 
 # DPM-Solver and Euler turn tensors into arrays in a way that numpy 2 grumbles about.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-STEPS = 3
-MODES = ("x0", "latent")
-QUICK = {"steps": STEPS, "guide_to": 1.0}
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
-    return Shelf(tmp_path_factory.mktemp("pipelines"))
-
-
-@pytest.fixture(scope="module")
-def preview(tmp_path_factory):
-    return tiny_generators.save_preview(tmp_path_factory.mktemp("preview"))
 
 
 def theirs(folder, steps=STEPS, kind=StableDiffusionPipeline, dtype=torch.float32, seeds=SEEDS, **call):

@@ -22,6 +22,7 @@ from guidance.measuring.text import as_text
 from guidance.measuring.witness import Witness, peak
 from guidance.measuring.world import as_layout, open_world
 from guidance.presets import PRESETS
+from guidance.vqgan import VQGAN
 from toyland import judging
 from toyland.art import COLOURS, KINDS
 from toyland.detector.finding import find
@@ -82,7 +83,7 @@ class Painter:
     `alone(prompt, seed)` says. `spoil` changes what it paints for some objective. `fails`: at which `begin`.
     """
 
-    name, size = "painter", (PIXELS, PIXELS)
+    name, kind, size = "painter", "diffusion", (PIXELS, PIXELS)
 
     def __init__(self, alone, spoil=lambda settings, things: things, fails=None):
         self.alone, self.spoil, self.fails = alone, spoil, fails
@@ -432,8 +433,6 @@ def test_what_a_model_cannot_do_is_left_out_unless_asked_for(clips):
 def test_a_vqgan_without_guidance_has_the_scene_alone(clips):
     from diffusers import VQModel
 
-    from guidance.vqgan import VQGAN
-
     torch.manual_seed(0)
     model = VQModel(block_out_channels=(8,), latent_channels=4, num_vq_embeddings=8, norm_num_groups=4)
     generator = VQGAN("tiny", model, size=(32, 32))
@@ -622,7 +621,7 @@ def test_presets_and_sizes_of_a_run():
     assert (plan().layouts, plan().seeds) == (40, 2)
     assert plan("--preset", "paper").layouts == 30
     assert (plan("--full", "--preset", "paper").layouts, plan("--full").seeds) == (120, 4)
-    vqgan = object.__new__(evaluate.VQGAN)
+    vqgan = object.__new__(VQGAN)
     object.__setattr__(vqgan, "name", "toy-vqgan")
     for given, steps in ((["--preset", "paper"], 200), (["--preset", "paper", "--full"], 1000), ([], 300)):
         preset, whole = evaluate._preset(evaluate._parser().parse_args(given), vqgan)

@@ -195,16 +195,17 @@ def test_a_generator_of_the_hub_is_its_folder_in_the_cache(monkeypatch, folders,
         open_generator("sd-1.5", "cpu")
 
 
-def test_presets_are_frozen_and_known_by_name():
+def test_presets_are_frozen_and_known_by_name(diffusion):
     for kind, presets in PRESETS.items():
         assert list(presets) == ["paper", "fast", "best"], kind
         assert presets["paper"].objective == ObjectiveSettings()  # paper A, nothing of ours
     assert PRESETS["vqgan"]["paper"].sampling.learning_rate == 0.1
     with pytest.raises(dataclasses.FrozenInstanceError):
         PRESETS["diffusion"]["best"].name = "worst"
-    assert find_preset("best", "lcm-dreamshaper", "diffusion").sampling.steps == 8
+    assert find_preset("best", dataclasses.replace(diffusion, name="lcm-dreamshaper")).sampling.steps == 8
+    assert find_preset("best", diffusion) is PRESETS["diffusion"]["best"]
     with pytest.raises(ValueError, match="unknown preset 'good'; allowed: paper, fast, best"):
-        find_preset("good", "toy-sd", "diffusion")
+        find_preset("good", diffusion)
 
 
 def test_the_built_in_vqgan_is_guided_by_the_built_in_clip():

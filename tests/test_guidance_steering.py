@@ -6,9 +6,8 @@ import threading
 import weakref
 
 import pytest
-import tiny_generators
 import torch
-from tiny_generators import PROMPTS, SEEDS, Shelf, redness, run
+from tiny_generators import MODES, PROMPTS, QUICK, SEEDS, STEPS, redness, run
 
 from guidance.diffusion import LatentDiffusion, open_diffusion
 from guidance.memory import GenerationOutOfMemory
@@ -16,21 +15,6 @@ from guidance.sampling import Sampling
 
 # DPM-Solver and Euler turn tensors into arrays in a way that numpy 2 grumbles about.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-STEPS = 3
-MODES = ("x0", "latent")
-QUICK = {"steps": STEPS, "guide_to": 1.0}
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
-    return Shelf(tmp_path_factory.mktemp("pipelines"))
-
-
-@pytest.fixture(scope="module")
-def preview(tmp_path_factory):
-    return tiny_generators.save_preview(tmp_path_factory.mktemp("preview"))
-
 
 # Weight 0, and other ways to guide nothing
 

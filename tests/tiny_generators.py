@@ -21,6 +21,9 @@ from guidance.prediction import SCHEDULERS
 
 PROMPTS = ["a red boat", "the sky"]
 SEEDS = [3, 2**63 - 1]
+STEPS = 3
+MODES = ("x0", "latent")
+QUICK = {"steps": STEPS, "guide_to": 1.0}
 CONTEXT = 12  # tokens
 WIDTH = 16
 TRAINED = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from explain.measuring.cells import cell, plain, ranged, width
 from explain.measuring.report import Report
 
 _COLUMNS = {
@@ -26,18 +26,14 @@ def as_text(report: Report) -> str:
     """The table of methods, the best mIoU first, and what else was measured, a line each."""
     columns = {name: form for name, form in _COLUMNS.items() if name in report["rows"][0]}
     lines = [f"{report['model']}, {report['pictures']} pictures of {report['data']} ({report['split']})"]
-    heads = (f"{head:>{int(float(form[:-1]))}}" for head, form in columns.values())
+    heads = (f"{head:>{width(form)}}" for head, form in columns.values())
     lines.append(f"{'method':16}" + "".join(heads))
     for row in sorted(report["rows"], key=lambda row: -row["miou"]):
-        cells = "".join(_cell(row[name], form) for name, (_, form) in columns.items())
+        cells = "".join(cell(row[name], form) for name, (_, form) in columns.items())
         lines.append(f"{row['method']:16}{cells}")
     for part in (_against, _faithfulness, _words, _randomised, _shift, _left_out):
         lines += part(report)
     return "\n".join(lines)
-
-
-def _cell(value: float | None, form: str) -> str:
-    return f"{'-':>{int(float(form[:-1]))}}" if value is None else f"{value:{form}}"
 
 
 def _against(report: Report) -> Iterator[str]:
@@ -54,7 +50,7 @@ def _faithfulness(report: Report) -> Iterator[str]:
             f"{found['pictures']} pictures, {found['steps']} steps, baseline {found['baseline']}, 95 % intervals"
         )
         for row in found["rows"]:
-            yield f"  {row['method']:16} {_ranged(row, 'deletion', '.3f')}   {_ranged(row, 'insertion', '.3f')}"
+            yield f"  {row['method']:16} {ranged(row, 'deletion', '.3f')}   {ranged(row, 'insertion', '.3f')}"
 
 
 def _words(report: Report) -> Iterator[str]:
@@ -65,8 +61,8 @@ def _words(report: Report) -> Iterator[str]:
             "each word out (Spearman)"
         )
         for row in found["rows"]:
-            agreement = _ranged(row, "agreement", "+.2f")
-            yield f"  {row['method']:16} {_ranged(row, 'content', '.1f')}   {agreement}"
+            agreement = ranged(row, "agreement", "+.2f")
+            yield f"  {row['method']:16} {ranged(row, 'content', '.1f')}   {agreement}"
 
 
 def _randomised(report: Report) -> Iterator[str]:
@@ -77,9 +73,9 @@ def _randomised(report: Report) -> Iterator[str]:
             f"random model reaches; {found['rule']}"
         )
         for row in found["rows"]:
-            reached = f"mSC {_plain(row['msc'], '+.1f')}, mIoU at best {_plain(row['miou_oracle'], '.1f')}"
+            reached = f"mSC {plain(row['msc'], '+.1f')}, mIoU at best {plain(row['miou_oracle'], '.1f')}"
             survives = "  survives" if row["survives"] else ""
-            yield f"  {row['method']:16} {_ranged(row, 'correlation', '+.2f')}   {reached}{survives}"
+            yield f"  {row['method']:16} {ranged(row, 'correlation', '+.2f')}   {reached}{survives}"
 
 
 def _shift(report: Report) -> Iterator[str]:
@@ -89,16 +85,16 @@ def _shift(report: Report) -> Iterator[str]:
     yield f"Semantic shift, {found['pictures']} pictures, the foreground is {found['foreground']}"
     for name, row in found["provenance"].items():
         yield (
-            f"  pooled by {name}: {_ranged(row, 'pooled', '.1f')} % from the things, whose area is "
-            f"{row['area']:.1f} %; excess {_ranged(row, 'excess', '+.1f')}"
+            f"  pooled by {name}: {ranged(row, 'pooled', '.1f')} % from the things, whose area is "
+            f"{row['area']:.1f} %; excess {ranged(row, 'excess', '+.1f')}"
         )
     for name, what in (("pooled", "the pooled picture"), ("text", "the text")):
-        shift = _ranged(found["joint_space"], name, "+.3f")
+        shift = ranged(found["joint_space"], name, "+.3f")
         yield f"  {what}: cosine with the background - with the thing {shift}"
     for row in found["depth"] or ():
-        yield f"  mSC after block {row['block']}: {_ranged(row, 'msc', '+.1f')}"
+        yield f"  mSC after block {row['block']}: {ranged(row, 'msc', '+.1f')}"
     for row in found["poolings"]:
-        yield f"  pooling {row['pooling']:14} shift {_ranged(row, 'shift', '+.3f')}"
+        yield f"  pooling {row['pooling']:14} shift {ranged(row, 'shift', '+.3f')}"
 
 
 def _left_out(report: Report) -> Iterator[str]:
@@ -111,12 +107,3 @@ def _left_out(report: Report) -> Iterator[str]:
     }
     if any(counts.values()):
         yield "Left out: " + ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-
-
-def _ranged(row: dict[str, Any], name: str, form: str) -> str:
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "-" if row[name] is None else f"{row[name]:{form}} ({low:{form}} to {high:{form}})"
-
-
-def _plain(value: float | None, form: str) -> str:
-    return "-" if value is None else f"{value:{form}}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from explain.measuring.cells import cell, plain, ranged, width
 from guidance.measuring.parts import UNGUIDED
 from guidance.measuring.report import Report
 
@@ -25,9 +26,9 @@ _COLUMNS = {
 
 def as_text(report: Report) -> str:
     """The table of conditions, in their order, and what else was measured, a line each."""
-    lines = [*_head(report), f"{'condition':14}" + "".join(f"{h:>{_width(f)}}" for h, f in _COLUMNS.values())]
+    lines = [*_head(report), f"{'condition':14}" + "".join(f"{h:>{width(f)}}" for h, f in _COLUMNS.values())]
     for row in report["rows"]:
-        lines.append(f"{row['condition']:14}" + "".join(_cell(row[n], f) for n, (_, f) in _COLUMNS.items()))
+        lines.append(f"{row['condition']:14}" + "".join(cell(row[n], f) for n, (_, f) in _COLUMNS.items()))
     for part in (_columns, _against, _pairs, _by_things, _by_size, _mirrored, _guiding, _gates, _left_out):
         lines += part(report)
     return "\n".join(lines)
@@ -52,7 +53,7 @@ def _columns(report: Report) -> Iterator[str]:
     yield (
         f"cosine, pointing: {report['witness']}, which did not guide, by {report['witness_map']}. Fréchet: "
         f"{report['dimensions']}-d; of real pictures of other layouts "
-        f"{_plain(report['frechet_of_other_layouts'], '.3g')}."
+        f"{plain(report['frechet_of_other_layouts'], '.3g')}."
     )
 
 
@@ -63,8 +64,8 @@ def _against(report: Report) -> Iterator[str]:
         yield "Against unguided (95 %, paired, layouts resampled):"
     rows = {row["condition"]: row for row in report["rows"]}
     for one in found:
-        frechet = _ranged(rows[one["condition"]], "frechet_ratio", ".2f")
-        yield f"  {one['condition']:14} F1 × {_ranged(one['ratios']['f1_50'], 'ratio', '.2f')}, {_changes(one)}"
+        frechet = ranged(rows[one["condition"]], "frechet_ratio", ".2f")
+        yield f"  {one['condition']:14} F1 × {ranged(one['ratios']['f1_50'], 'ratio', '.2f')}, {_changes(one)}"
         yield f"  {'':14} Fréchet × {frechet}"
 
 
@@ -77,7 +78,7 @@ def _pairs(report: Report) -> Iterator[str]:
 def _changes(one: dict[str, Any]) -> str:
     found = one["differences"]
     return ", ".join(
-        f"{head} {_ranged(found[name], 'difference', '+.2f')}"
+        f"{head} {ranged(found[name], 'difference', '+.2f')}"
         for name, head in (
             ("f1_50", "F1"),
             ("centre", "centre"),
@@ -92,7 +93,7 @@ def _by_things(report: Report) -> Iterator[str]:
     yield f"By the number of boxes ({' / '.join(map(str, sizes))}): F1, centre in box, kind and colour right anywhere"
     for name in dict.fromkeys(row["condition"] for row in rows):
         mine = [row for row in rows if row["condition"] == name]
-        told = (" / ".join(_plain(row[x], ".2f") for row in mine) for x in ("f1_50", "centre", "present"))
+        told = (" / ".join(plain(row[x], ".2f") for row in mine) for x in ("f1_50", "centre", "present"))
         yield f"  {name:14} {',  '.join(told)}"
 
 
@@ -102,7 +103,7 @@ def _by_size(report: Report) -> Iterator[str]:
         grid = "×".join(map(str, report["grid"]))
         yield f"Boxes smaller than 2×2 patches of the {grid} grid: recall at IoU 0.5, centre in box"
     for row in small:
-        told = ", ".join(_ranged(row, name, ".2f") for name in ("recall_50", "centre"))
+        told = ", ".join(ranged(row, name, ".2f") for name in ("recall_50", "centre"))
         yield f"  {row['condition']:14} {row['things']} things: {told}"
 
 
@@ -110,9 +111,9 @@ def _mirrored(report: Report) -> Iterator[str]:
     found = report.get("mirrored")
     if found:
         yield (
-            f"Mirrored boxes: {_ranged(found, 'changed', '.2f')} of {found['cases']} things change sides, "
-            f"{_ranged(found, 'changed_present', '.2f')} of the {found['both']} that are in both pictures; "
-            f"{_ranged(found, 'followed', '.2f')} are on their box's side in both"
+            f"Mirrored boxes: {ranged(found, 'changed', '.2f')} of {found['cases']} things change sides, "
+            f"{ranged(found, 'changed_present', '.2f')} of the {found['both']} that are in both pictures; "
+            f"{ranged(found, 'followed', '.2f')} are on their box's side in both"
         )
 
 
@@ -120,34 +121,15 @@ def _guiding(report: Report) -> Iterator[str]:
     yield f"What {report['clip']} says, which guided and so is no evidence: cosine, D, share of its map inside"
     for row in report["guiding_clip"]:
         cosine, *shares = (row[name] for name in ("own_similarity", "own_inside", "own_share"))
-        yield f"  {row['condition']:14} {_plain(cosine, '.3f')}, " + ", ".join(
-            _plain(x, ".2f") for x in shares
-        )
+        yield f"  {row['condition']:14} {plain(cosine, '.3f')}, " + ", ".join(plain(x, ".2f") for x in shares)
 
 
 def _gates(report: Report) -> Iterator[str]:
     for gate in report["gates"]:
         met = {True: "met", False: "MISSED", None: "cannot be told"}[gate["met"]]
-        yield f"Gate: {gate['gate']}: {_plain(gate['value'], '.2f')} ({gate['allowed']}): {met}"
+        yield f"Gate: {gate['gate']}: {plain(gate['value'], '.2f')} ({gate['allowed']}): {met}"
 
 
 def _left_out(report: Report) -> Iterator[str]:
     for text in report["left_out"]:
         yield f"Left out: {text}"
-
-
-def _width(form: str) -> int:
-    return int(float(form.rstrip("fg")))
-
-
-def _cell(value: float | None, form: str) -> str:
-    return f"{'-':>{_width(form)}}" if value is None else f"{value:{form}}"
-
-
-def _ranged(row: dict[str, Any], name: str, form: str) -> str:
-    ends = " to ".join(_plain(row[f"{name}_{end}"], form) for end in ("low", "high"))
-    return "-" if row[name] is None else f"{row[name]:{form}} ({ends})"
-
-
-def _plain(value: float | None, form: str) -> str:
-    return "-" if value is None else f"{value:{form}}"
