@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -25,7 +26,13 @@ from toyland.generators.autoencoder import (
     new_autoencoder,
     reconstruction_error,
 )
-from toyland.generators.diffusion_training import DiffusionRecipe, DiffusionTraining, exported_weights
+from toyland.generators.diffusion_training import (
+    POOL,
+    DiffusionRecipe,
+    DiffusionTraining,
+    Pool,
+    exported_weights,
+)
 from toyland.generators.evaluation import evaluate_autoencoder
 from toyland.generators.prompts import CONTEXT_LENGTH, caption_tokenizer
 from toyland.generators.scenes import FIRST, DrawnScenes, as_images
@@ -81,6 +88,27 @@ def test_captions_are_plain_or_as_people_write_them():
         assert scene == sample_scene(FIRST + number, "train", None, 0.25)
         plain += caption == plain_caption(scene)
     assert 90 < plain < 160
+
+
+def test_a_crop_of_a_single_thing_holds_all_of_it_or_nothing_else():
+    scenes = DrawnScenes(64, 1, crop=32, single=True)
+    for number in range(40):
+        scene, _ = scenes.scene(number)
+        (thing,) = scene.things
+        crop = scenes.picture(scene).astype(int)
+        whole = np.asarray(draw_scene(scene, 64)).astype(int)
+        empty = np.asarray(draw_scene(replace(scene, things=()), 64)).astype(int)
+        drawn = (whole != empty).any(axis=-1).sum()
+        places = [
+            (top, left)
+            for top in range(33)
+            for left in range(33)
+            if (whole[top : top + 32, left : left + 32] == crop).all()
+        ]
+        seen = max(
+            (whole != empty)[top : top + 32, left : left + 32].any(axis=-1).sum() for top, left in places
+        )
+        assert seen == drawn if thing.scale <= 0.5 else seen > 0.5 * drawn
 
 
 def test_every_word_of_the_world_is_one_token_and_the_end_has_the_largest_id(captions, tmp_path):
@@ -206,6 +234,24 @@ def test_toy_sd_learns_v(sd):
     empty = run.ids([""])[0]
     rows = run.ids(["a red cat"] * 400)
     assert 15 < (rows == empty).all(dim=1).sum() < 70
+
+
+def test_a_pool_keeps_the_latest_scenes_with_their_captions():
+    pool, generator = Pool(), torch.Generator().manual_seed(0)
+    for first in range(0, POOL + 64, 32):
+        numbers = range(first, first + 32)
+        latents = torch.tensor(numbers, dtype=torch.float32).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+        pool.add(latents, [str(number) for number in numbers])
+        if first == 0:
+            assert sorted(pool.some(64, generator)[1]) == sorted([str(number) for number in numbers] * 2)
+    latents, captions = pool.some(POOL, generator)
+    assert [str(int(one[0, 0, 0])) for one in latents] == captions
+    assert {int(caption) for caption in captions} == set(range(64, POOL + 64))
+
+
+def test_a_batch_that_scenes_cannot_share_is_refused(tmp_path, autoencoder):
+    with pytest.raises(ValueError, match="batch 6 is no multiple of reuse 4"):
+        DiffusionTraining(DiffusionRecipe(**{**BRIEF, "batch": 6}), tmp_path, "cpu", autoencoder)
 
 
 def test_timesteps_are_all_drawn_and_most_of_all_those_in_the_middle(sd):

@@ -10,6 +10,7 @@ import open_clip
 import pytest
 import torch
 
+from explain.catalogue import MODELS
 from toyland import clip_models, evaluation
 from toyland.__main__ import main
 from toyland.batches import batches_of
@@ -21,7 +22,7 @@ from toyland.scene import sample_scene
 from toyland.tokenizer import CONTEXT_LENGTH, sample_captions, train_tokenizer
 from toyland.train import seconds
 
-BUILT_IN = {tower: clip_models.MODELS / clip_models.model_name(tower) for tower in ("vit", "rn")}
+BUILT_IN = {tower: MODELS / clip_models.model_name(tower) for tower in ("vit", "rn")}
 
 
 @pytest.fixture(scope="module")

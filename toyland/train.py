@@ -25,11 +25,13 @@ def add_training(commands: Commands) -> None:
     ):
         command = _model(models, name, about, train, batch=8, lr=2e-3)
         command.add_argument("--start-from", type=Path, help="an autoencoder's folder to take the weights of")
-        command.add_argument("--crop", type=int, default=0, help="learn from so many pixels around things")
+        _add_crop(command)
     command = _model(models, "sd", "pictures from prompts", train_sd, batch=32, lr=5e-4)
     command.add_argument("--autoencoder", type=Path, required=True, help="the folder of its autoencoder")
     command.add_argument("--start-from", type=Path, help="a toy-sd folder to take the weights of")
     command.add_argument("--alone", type=int, default=40_000, help="scenes of the single-thing curriculum")
+    command.add_argument("--reuse", type=int, default=4, help="how often a scene is seen, with other noise")
+    _add_crop(command)
     command = _model(models, "detector", "finds things in pictures", train_detector, batch=64, lr=2e-3)
     command.add_argument("--width", type=int, default=32, help="channels of the first layers")
 
@@ -85,7 +87,9 @@ def train_sd(arguments: argparse.Namespace) -> None:
     from toyland.generators.diffusion_training import DiffusionRecipe, DiffusionTraining
     from toyland.run import follow
 
-    recipe = DiffusionRecipe(**_shared(arguments), alone=arguments.alone)
+    recipe = DiffusionRecipe(
+        **_shared(arguments), alone=arguments.alone, crop=arguments.crop, reuse=arguments.reuse
+    )
     folder, device = _folder(arguments, "sd"), _device(arguments)
     training = DiffusionTraining(recipe, folder, device, arguments.autoencoder, arguments.start_from)
     follow(training, arguments.resume)
@@ -136,6 +140,10 @@ def _model(
     parser.add_argument("-o", "--output", type=Path, help="folder of the run (default: under runs)")
     parser.set_defaults(command=command)
     return parser
+
+
+def _add_crop(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--crop", type=int, default=0, help="learn from so many pixels around things")
 
 
 def _add_clip(command: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from toyland.generators.prompts import CONTEXT_LENGTH, caption_tokenizer
 from toyland.generators.scenes import Batch, DrawnScenes, as_images
 from toyland.run import Recipe, Run, adamw
 
+POOL = 4096  # scenes
 UNCONDITIONAL = 0.1  # how many prompts are left out
 UNIFORM = 0.2  # how many timesteps are drawn evenly
 MIDDLE = -0.3  # where the others are most, as a logit: at 0.43 of the way to noise
@@ -29,16 +30,46 @@ MIDDLE = -0.3  # where the others are most, as a logit: at 0.43 of the way to no
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionRecipe(Recipe):
-    """How to train toy-sd. `alone`: scenes of the single-thing curriculum."""
+    """How to train toy-sd. `alone`: scenes of the single-thing curriculum. `crop`: learn from so many pixels around
+    single things, 0 for whole pictures. `reuse`: how often a scene is seen, with other noise: drawing and encoding it
+    takes about as long as a step.
+    """
 
     alone: int = 40_000
+    crop: int = 0
+    reuse: int = 4
     weight_decay: float = 0.01
     ema: float = 0.999
     warmup: float = 0.005  # a long run
 
     @property
     def identity(self) -> dict[str, Any]:
-        return {"alone": self.alone}
+        return {"alone": self.alone, "crop": self.crop, "reuse": self.reuse}
+
+
+class Pool:
+    """The latest scenes' latents and captions; new ones take the place of the oldest."""
+
+    def __init__(self) -> None:
+        self.latents = torch.empty(0)
+        self.captions: list[str] = []
+        self.next = 0
+
+    def add(self, latents: Tensor, captions: list[str]) -> None:
+        """Latents (B, C, h, w) and as many captions."""
+        if not self.captions:
+            self.latents = latents.new_empty(POOL, *latents.shape[1:])
+        for one, caption in zip(latents, captions, strict=True):
+            self.latents[self.next] = one
+            self.captions[self.next : self.next + 1] = [caption]
+            self.next = (self.next + 1) % POOL
+
+    def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, list[str]]:
+        """`count` of them at random; all of them, some twice, while there are fewer."""
+        have = len(self.captions)
+        order = torch.rand(have, generator=generator, device=generator.device).argsort()
+        chosen = order.repeat(-(-count // have))[:count]
+        return self.latents[chosen], [self.captions[index] for index in chosen.tolist()]
 
 
 class DiffusionTraining(Run):
@@ -50,6 +81,8 @@ class DiffusionTraining(Run):
     def __init__(
         self, recipe: DiffusionRecipe, folder: Path, device: str, vae: Path, start_from: Path | None = None
     ) -> None:
+        if recipe.batch % recipe.reuse:
+            raise ValueError(f"batch {recipe.batch} is no multiple of reuse {recipe.reuse}")
         self.vae = AutoencoderKL.from_pretrained(vae).float().eval().requires_grad_(False).to(device)
         source = start_from or folder
         if (source / "tokenizer").is_dir():
@@ -63,15 +96,25 @@ class DiffusionTraining(Run):
         model = model.to(device)
         super().__init__(recipe, folder, device, model, adamw(model, recipe))
         self.alphas = new_scheduler().alphas_cumprod.to(self.device)
+        self.pool = Pool()
 
     def batches(self) -> Iterator[Batch]:
         recipe = self.recipe
-        dataset = DrawnScenes(PIXELS, recipe.batch, self.progress.pictures, recipe.alone, recipe.seed)
+        dataset = DrawnScenes(
+            PIXELS,
+            recipe.batch // recipe.reuse,
+            self.progress.pictures // recipe.reuse,
+            recipe.alone,
+            recipe.seed,
+            crop=recipe.crop,
+            single=recipe.crop > 0,
+        )
         return batches_of(dataset, recipe.workers)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        pictures, captions = batch
-        latents, ids = self.latents(pictures), self.ids(captions)
+        self.pool.add(self.latents(batch[0]), batch[1])
+        latents, captions = self.pool.some(self.recipe.batch, self.generator)
+        ids = self.ids(captions)
         t = self.timesteps(len(latents))
         alpha = self.alphas[t].view(-1, 1, 1, 1)
         noise = torch.randn(latents.shape, generator=self.generator, device=self.device)

@@ -24,15 +24,22 @@ Batch = tuple[Tensor, list[str]]  # pictures uint8 (B, H, W, 3), captions
 class DrawnScenes(NumberedBatches):
     """Batches of the training split's scenes with captions, counted on from `start`.
 
-    The first `alone` scenes are mostly single things, fewer and fewer of them. `crop`: only so many pixels around one
-    of the things, 0 for whole pictures. Every seed has scenes of its own.
+    The first `alone` scenes are mostly single things, fewer and fewer of them; with `single`, every scene is. `crop`:
+    only so many pixels around one of the things, 0 for whole pictures. Every seed has scenes of its own.
     """
 
     def __init__(
-        self, pixels: int, batch: int, start: int = 0, alone: int = 0, seed: int = 0, crop: int = 0
+        self,
+        pixels: int,
+        batch: int,
+        start: int = 0,
+        alone: int = 0,
+        seed: int = 0,
+        crop: int = 0,
+        single: bool = False,
     ) -> None:
         super().__init__(batch, start)
-        self.pixels, self.alone, self.seed, self.crop = pixels, alone, seed, crop
+        self.pixels, self.alone, self.seed, self.crop, self.single = pixels, alone, seed, crop, single
 
     def made(self, numbers: range) -> Batch:
         scenes, captions = zip(*map(self.scene, numbers), strict=True)
@@ -46,10 +53,10 @@ class DrawnScenes(NumberedBatches):
             return picture
         rng = Random(f"crop-{scene.seed}")
         thing = rng.choice(scene.things)
+        spare = self.crop - thing.scale * self.pixels  # below 0, the thing fills the crop and more
+        last = self.pixels - self.crop
         left, top = (
-            min(
-                max(round(at * self.pixels + rng.uniform(-0.9, -0.1) * self.crop), 0), self.pixels - self.crop
-            )
+            min(max(round((at - thing.scale / 2) * self.pixels - rng.random() * spare), 0), last)
             for at in (thing.x, thing.y)
         )
         return picture[top : top + self.crop, left : left + self.crop]
@@ -58,7 +65,7 @@ class DrawnScenes(NumberedBatches):
         """Scene `number` of this seed, and its caption."""
         scene_number = (FIRST + self.seed * SCENES_PER_SEED + number) % SPLITS["train"].count
         rng = Random(f"generators-{scene_number}")
-        single = self.alone > 0 and rng.random() < 0.8 * (1 - number / self.alone)
+        single = self.single or (self.alone > 0 and rng.random() < 0.8 * (1 - number / self.alone))
         scene = sample_scene(scene_number, "train", 1 if single else None, USUAL_SHARE)
         return scene, plain_caption(scene) if rng.random() < PLAIN else write_caption(scene, rng)
 
