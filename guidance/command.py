@@ -7,23 +7,30 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from explain import load
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
-from guidance.boxes import Box, Layout, Region, parse_box, parse_boxes, read_region, targets
+from guidance.boxes import Layout, parse_box, read_region
 from guidance.catalogue import GENERATORS
 from guidance.generate import Step, generate
 from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
 from guidance.presets import Preset, find_preset
-
-GIF_SIDE = 256  # pixels; small pictures are enlarged so that they can be watched
-GIF_FRAMES = 60
+from guidance.records import (
+    Recipe,
+    as_record,
+    make_layout,
+    places_of,
+    read_record,
+    save_gif,
+    save_png,
+    with_settings,
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,66 +45,28 @@ def _made(options: argparse.Namespace) -> str:
     check_outputs((options.output, options.gif, options.json))
     if options.output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise ValueError(f"{str(options.output)!r} is no picture; allowed: .png, .jpg, .webp")
-    layout, notes = _layout(options)
+    again = _filled(options)
+    layout, notes = _layout(options, again)
     generator = open_generator(options.generator, options.device)
     clip = load(options.clip, options.device)
-    preset = _preset(options, generator)
+    preset = _preset(options, again, generator)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     steps = _followed(generate(generator, clip, layout, options.seed, preset.sampling, preset.objective))
-    steps[-1].image.save(options.output)
+    record = as_record(Recipe(layout, options.generator, options.clip, options.seed, preset), steps)
+    if options.output.suffix.lower() == ".png":
+        save_png(steps[-1].image, record, options.output)
+    else:
+        steps[-1].image.save(options.output)
     if options.gif is not None:
-        save_gif(steps, options.gif)
+        save_gif([step.image for step in steps], options.gif)
     if options.json is not None:
-        record = as_record(options, layout, preset, steps)
         options.json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     said = [
         f"{reading.phrase}: similarity {reading.similarity:.3f}, share of its map inside {reading.share_inside:.0%}"
         for reading in steps[-1].readings
     ]
     return "\n".join([*said, f"wrote {options.output}"])
-
-
-def as_record(
-    options: argparse.Namespace, layout: Layout, preset: Preset, steps: Sequence[Step]
-) -> dict[str, Any]:
-    """All that is needed to make the picture again, and how the run went. `--from` reads it back."""
-    final = {
-        reading.phrase: {
-            "similarity": round(reading.similarity, 4),
-            "inside": round(reading.inside, 4),
-            "share_inside": round(reading.share_inside, 4),
-        }
-        for reading in steps[-1].readings
-    }
-    return {
-        "prompt": layout.prompt,
-        "boxes": [asdict(box) for target in layout.targets for box in target.boxes],
-        "generator": options.generator,
-        "clip": options.clip,
-        "preset": preset.name,
-        "seed": options.seed,
-        "sampling": asdict(preset.sampling),
-        "objective": asdict(preset.objective),
-        "losses": [{name: round(value, 5) for name, value in step.losses.items()} for step in steps[:-1]],
-        "skipped": sum(step.skipped for step in steps),
-        "final": final,
-    }
-
-
-def save_gif(steps: Sequence[Step], path: Path) -> None:
-    """The run as an animation, which rests on the finished picture."""
-    from PIL import Image
-
-    stride = max(1, -(-len(steps) // GIF_FRAMES))
-    chosen = [*steps[:-1:stride], steps[-1]]
-    factor = max(1, GIF_SIDE // max(steps[-1].image.size))
-    frames = [
-        step.image.resize((step.image.width * factor, step.image.height * factor), Image.Resampling.NEAREST)
-        for step in chosen
-    ]
-    durations = [100] * (len(frames) - 1) + [2000]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
 
 
 def _followed(steps: Any) -> list[Step]:
@@ -120,48 +89,32 @@ def _followed(steps: Any) -> list[Step]:
     return found
 
 
-def _layout(options: argparse.Namespace) -> tuple[Layout, list[str]]:
+def _filled(options: argparse.Namespace) -> dict[str, Any]:
+    """The run that is made again, empty if there is none; what the options leave open is taken from there."""
+    record = {} if options.source is None else read_record(options.source)
+    defaults = {"prompt": None, "generator": "toy-sd", "clip": "toy-vit", "preset": "best", "seed": 0}
+    # With a preset of its own, a run keeps nothing of the other's settings.
+    settings = {} if options.preset else {name: record.get(name, {}) for name in ("sampling", "objective")}
+    for name, default in defaults.items():
+        if getattr(options, name) is None:
+            setattr(options, name, record.get(name, default))
+    return {name: record.get(name, []) for name in ("boxes", "masks")} | settings
+
+
+def _layout(options: argparse.Namespace, record: dict[str, Any]) -> tuple[Layout, list[str]]:
     """What the options ask for, and notes on what was put right."""
-    places: list[Box | Region] = []
-    notes: list[str] = []
-    prompt = options.prompt
-    if options.source is not None:
-        record = _record(options.source)
-        prompt = record.get("prompt", "") if prompt is None else prompt
-        boxes, said = parse_boxes(record.get("boxes", []))
-        places, notes = [*boxes], [*said]
-        for name in ("generator", "clip", "preset", "seed"):
-            if getattr(options, name) is None and name in record:
-                setattr(options, name, record[name])
+    places, notes = places_of(record)
     for written in options.box:
         box, said = parse_box(written)
         places.append(box)
         notes += said
-    for phrase, path in options.mask:
-        places.append(read_region(phrase, path))
-    for name, value in (("generator", "toy-sd"), ("clip", "toy-vit"), ("preset", "best"), ("seed", 0)):
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    found = targets(places)
-    if not prompt:
-        prompt = " and ".join(target.phrase for target in found)
-    return Layout(prompt, found), notes
+    places += [read_region(phrase, path) for phrase, path in options.mask]
+    return make_layout(options.prompt, places), notes
 
 
-def _record(path: Path) -> dict[str, Any]:
-    """A run's JSON, as `--json` wrote it."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name!r} is no JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"{path.name!r} holds no run; allowed: what --json wrote")
-    return record
-
-
-def _preset(options: argparse.Namespace, generator: Generator) -> Preset:
-    """The preset, with what the options change in it."""
-    preset = find_preset(options.preset, generator)
+def _preset(options: argparse.Namespace, record: dict[str, Any], generator: Generator) -> Preset:
+    """The preset, with what the run that is made again and the options change in it."""
+    preset = with_settings(find_preset(options.preset, generator), record)
     changes = {
         name: getattr(options, name) for name in ("steps", "weight") if getattr(options, name) is not None
     }
@@ -183,7 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mask", action="append", default=[], nargs=2, metavar=("PHRASE", "PNG"), help="a place of any shape"
     )
-    parser.add_argument("--from", dest="source", type=Path, metavar="RUN.json", help="make a run again")
+    parser.add_argument(
+        "--from", dest="source", type=Path, metavar="RUN", help="make a run again: its JSON or PNG"
+    )
     parser.add_argument("--generator", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)")
     parser.add_argument("--clip", help="the model that guides: a name or folder (default: toy-vit)")
     parser.add_argument("--preset", help="paper, fast or best (default: best)")

@@ -21,7 +21,7 @@ def opened(kind: Any, folder: str | Path, needed: str, dtype: torch.dtype, **set
     if not any(folder.rglob("*.safetensors")):
         raise ValueError(f"{folder.name!r} has no weights; allowed: safetensors")
     try:
-        with _quiet():
+        with quiet():
             return kind.from_pretrained(
                 folder,
                 dtype=dtype,
@@ -36,7 +36,7 @@ def opened(kind: Any, folder: str | Path, needed: str, dtype: torch.dtype, **set
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars of the libraries' own while this lasts."""
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers

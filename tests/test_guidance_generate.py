@@ -15,7 +15,7 @@ from tiny_generators import save_diffusion, save_preview, save_vqgan
 
 from explain import load
 from explain.weights import ModelUnavailable
-from guidance import catalogue, loading
+from guidance import catalogue, loading, records
 from guidance.__main__ import main
 from guidance.boxes import Box, Layout, targets
 from guidance.catalogue import GENERATORS
@@ -228,19 +228,18 @@ def run(folders, diffusion, directories, monkeypatch, capsys):
 
     monkeypatch.setattr("guidance.command.open_generator", opened)
 
-    def call(*arguments, box="red boat: 0.1, 0.1, 0.5, 0.6"):
+    def call(*arguments, box="red boat: 0.1, 0.1, 0.5, 0.6", bare=False):
         boxes = ["--box", box] if box else []
         places = ["--generator", str(folders["diffusion"]), "--clip", str(directories["toy"])]
-        code = main(
-            ["generate", *places, "--steps", "2", "--preset", "fast", *boxes, "--device", "cpu", *arguments]
-        )
+        given = [] if bare else [*places, "--steps", "2", "--preset", "fast", *boxes]
+        code = main(["generate", *given, "--device", "cpu", *arguments])
         return code, *capsys.readouterr()
 
     return call
 
 
-def test_a_picture_its_animation_and_its_record_which_makes_it_again(run, tmp_path):
-    out, gif, record, again = (tmp_path / name for name in ("a.png", "a.gif", "a.json", "b.png"))
+def test_a_picture_its_animation_and_its_record(run, tmp_path):
+    out, gif, record = (tmp_path / name for name in ("a.png", "a.gif", "a.json"))
     code, said, _ = run("--seed", "7", "-o", str(out), "--gif", str(gif), "--json", str(record))
     assert code == 0
     assert said.startswith("red boat: similarity ")
@@ -250,10 +249,28 @@ def test_a_picture_its_animation_and_its_record_which_makes_it_again(run, tmp_pa
     kept = json.loads(record.read_text())
     assert kept["prompt"] == "red boat"
     assert kept["seed"] == 7
+    assert kept["sampling"]["steps"] == 2
     assert len(kept["losses"]) == 2
     assert kept["final"]["red boat"].keys() == {"similarity", "inside", "share_inside"}
-    assert run("--from", str(record), "-o", str(again), box=None)[0] == 0
-    assert np.array_equal(Image.open(out), Image.open(again))
+
+
+def test_json_and_png_of_a_run_make_its_picture_again(run, tmp_path):
+    """With boxes and masks, and with all settings, also those that no preset has."""
+    out, record, again, other = (tmp_path / name for name in ("a.png", "a.json", "b.png", "c.png"))
+    mask = tmp_path / "hill.png"
+    Image.linear_gradient("L").save(mask)
+    asked = ("--seed", "7", "--weight", "0.5", "--mask", "hill", str(mask), "--prompt", "${a} boat – 船")
+    assert run(*asked, "-o", str(out), "--json", str(record))[0] == 0
+    for source in (record, out):
+        assert run("--from", str(source), "-o", str(again), bare=True)[0] == 0
+        assert np.array_equal(Image.open(out), Image.open(again))
+        assert records.read_record(again) == records.read_record(source)
+    assert run("--from", str(out), "--seed", "8", "-o", str(other), bare=True)[0] == 0
+    assert not np.array_equal(Image.open(out), Image.open(other))
+    kept = records.read_record(other)
+    assert (kept["prompt"], kept["seed"], kept["sampling"]["weight"]) == ("${a} boat – 船", 8, 0.5)
+    assert run("--from", str(out), "--preset", "fast", "--steps", "2", "-o", str(other), bare=True)[0] == 0
+    assert records.read_record(other)["sampling"]["weight"] == 1.0
 
 
 def test_notes_say_what_was_put_right(run, tmp_path):
@@ -302,6 +319,42 @@ def test_bad_input_is_one_line_and_exit_code_2(run, arguments, box, message):
     assert wrong.startswith("guidance generate: ")
     assert len(wrong.splitlines()) == 1
     assert message in wrong
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"generator": 5}, "generator is 5; allowed: text"),
+        ({"prompt": ["a"]}, "prompt is of type list; allowed: text"),
+        ({"sampling": 1}, "sampling is 1; allowed: an object with steps"),
+        ({"sampling": {"speed": 1}}, "sampling has 'speed'; allowed: steps"),
+        ({"sampling": {"steps": "5"}}, "steps is '5'; allowed: a whole number"),
+        ({"objective": {"views": 0}}, "views is 0; allowed"),
+        ({"masks": "hill"}, "the masks are 'hill'; allowed: a list"),
+        ({"masks": [{"phrase": "hill", "png": "?"}]}, "a mask's png is '?'; allowed: a PNG in base64"),
+        ({"masks": [{"phrase": "hill", "png": 5}]}, "a mask's png is 5; allowed: a PNG in base64"),
+        ({"masks": [{"phrase": "hill", "png": "aGVsbG8="}]}, "allowed"),
+        ({"boxes": [{"phrase": "red boat"}]}, "box 1: 'left' is missing"),
+        ({"seed": 1.5}, "seed is 1.5; allowed"),
+    ],
+)
+def test_a_record_with_something_wrong_is_refused(run, folders, directories, tmp_path, record, message):
+    path = tmp_path / "run.json"
+    good = {"boxes": [{"phrase": "red boat", "left": 0, "top": 0, "right": 1, "bottom": 1}]}
+    models = {"generator": str(folders["diffusion"]), "clip": str(directories["toy"])}
+    path.write_text(json.dumps(good | models | record))
+    code, _, wrong = run("--from", str(path), bare=True)
+    assert code == 2
+    assert message in wrong
+    assert len(wrong.splitlines()) == 1
+
+
+def test_a_picture_without_a_run_is_refused(run, tmp_path):
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (8, 8)).save(path)
+    assert "'photo.png' holds no run" in run("--from", str(path), bare=True)[2]
+    path.write_bytes(b"no picture")
+    assert run("--from", str(path), bare=True)[0] == 2
 
 
 @pytest.mark.parametrize("content", ["", "[", "[1]", '"text"', "[" * 100_000])

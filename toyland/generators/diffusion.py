@@ -14,6 +14,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from guidance.opening import quiet
 from toyland.generators.autoencoder import CHANNELS
 from toyland.generators.prompts import CONTEXT_LENGTH
 
@@ -104,7 +105,8 @@ def save_pipeline(
     )
     for network in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         network.half()
-    pipeline.save_pretrained(folder, max_shard_size=SHARD)
+    with quiet():
+        pipeline.save_pretrained(folder, max_shard_size=SHARD)
     # Where no dtype is asked for, diffusers loads fp32, but transformers what the configuration says: make them agree.
     config = folder / "text_encoder" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2) + "\n")
