@@ -105,13 +105,13 @@ def fetch(repository: str, filename: str, progress: Progress | None = None) -> P
     found = cached(repository, filename)
     if found is not None:
         return found
-    bar = None if progress is None else _bar(progress, f"downloading {repository}")
+    bar = None if progress is None else progress_bar(progress, f"downloading {repository}")
     path = Path(huggingface_hub.hf_hub_download(repository, filename, etag_timeout=5, tqdm_class=bar))
     _check_digest(path)
     return path
 
 
-def _bar(progress: Progress, what: str) -> type[tqdm]:
+def progress_bar(progress: Progress, what: str) -> type[tqdm]:
     """A tqdm class that reports to `progress` in place of the terminal."""
 
     class Bar(tqdm):

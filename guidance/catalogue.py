@@ -41,6 +41,11 @@ class Entry:
     scheduler: str | None = None
 
     @property
+    def guide(self) -> str:
+        """The CLIP that guides it where nobody names one: a model that knows what it draws."""
+        return "toy-vit" if self.local else "ViT-B-16-openai"
+
+    @property
     def directory(self) -> Path:
         """Where a built-in generator lives."""
         return MODELS / self.name

@@ -92,12 +92,14 @@ def _followed(steps: Any) -> list[Step]:
 def _filled(options: argparse.Namespace) -> dict[str, Any]:
     """The run that is made again, empty if there is none; what the options leave open is taken from there."""
     record = {} if options.source is None else read_record(options.source)
-    defaults = {"prompt": None, "generator": "toy-sd", "clip": "toy-vit", "preset": "best", "seed": 0}
+    defaults = {"prompt": None, "generator": "toy-sd", "clip": None, "preset": "best", "seed": 0}
     # With a preset of its own, a run keeps nothing of the other's settings.
     settings = {} if options.preset else {name: record.get(name, {}) for name in ("sampling", "objective")}
     for name, default in defaults.items():
         if getattr(options, name) is None:
             setattr(options, name, record.get(name, default))
+    if options.clip is None:
+        options.clip = GENERATORS[options.generator].guide if options.generator in GENERATORS else "toy-vit"
     return {name: record.get(name, []) for name in ("boxes", "masks")} | settings
 
 
@@ -140,7 +142,9 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="source", type=Path, metavar="RUN", help="make a run again: its JSON or PNG"
     )
     parser.add_argument("--generator", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)")
-    parser.add_argument("--clip", help="the model that guides: a name or folder (default: toy-vit)")
+    parser.add_argument(
+        "--clip", help="the model that guides: a name or folder (default: the generator's own, else toy-vit)"
+    )
     parser.add_argument("--preset", help="paper, fast or best (default: best)")
     parser.add_argument("--steps", type=int, help="in place of the preset's")
     parser.add_argument("--weight", type=float, help="of the guidance; 0 leaves the picture unguided")

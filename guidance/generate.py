@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -101,6 +101,23 @@ def _step(advance: Advance, guide: Guided, notes: tuple[str, ...]) -> Step:
     picture = as_picture(advance.preview[0])
     return Step(
         advance.index, advance.total, guide.losses(), picture, readings, bool(advance.skipped[0]), notes
+    )
+
+
+def finished_alone(
+    generator: Generator,
+    clip: Clip,
+    layout: Layout,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+    objective: ObjectiveSettings | None = None,
+) -> Step:
+    """The last step of a run without guidance, and what the model that might have guided says of its picture."""
+    sampling = replace(sampling or Sampling(), mode="off")
+    judge = BoxObjective(clip, [layout], [seed], objective)
+    images = pictures(generator, None, [layout], [seed], sampling)
+    return Step(
+        sampling.steps, sampling.steps, {}, as_picture(images[0]), judge.read(images)[0], notes=judge.notes
     )
 
 

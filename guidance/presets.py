@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from guidance.catalogue import GENERATORS
+from guidance.catalogue import GENERATORS, Entry
 from guidance.generators import Generator
 from guidance.sampling import Sampling
 from guidance.settings import ObjectiveSettings
@@ -59,11 +59,20 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = MappingProxyType(
 
 def find_preset(name: str, generator: Generator) -> Preset:
     """The preset of this name for a generator, which may want fewer steps. ValueError for another name."""
-    presets = PRESETS[generator.kind]
+    entry = GENERATORS.get(generator.name)
+    return _found(name, generator.kind, entry.steps if entry else 0)
+
+
+def named_preset(name: str, entry: Entry) -> Preset:
+    """The same for a generator of the catalogue that need not be open."""
+    return _found(name, entry.kind, entry.steps)
+
+
+def _found(name: str, kind: str, most_steps: int) -> Preset:
+    presets = PRESETS[kind]
     if name not in presets:
         raise ValueError(f"unknown preset {str(name)[:80]!r}; allowed: {', '.join(presets)}")
     preset = presets[name]
-    entry = GENERATORS.get(generator.name)
-    if entry is None or not entry.steps:
+    if not most_steps:
         return preset
-    return replace(preset, sampling=replace(preset.sampling, steps=min(entry.steps, preset.sampling.steps)))
+    return replace(preset, sampling=replace(preset.sampling, steps=min(most_steps, preset.sampling.steps)))

@@ -19,7 +19,7 @@ from guidance import catalogue, loading, records
 from guidance.__main__ import main
 from guidance.boxes import Box, Layout, targets
 from guidance.catalogue import GENERATORS
-from guidance.generate import generate, pictures
+from guidance.generate import finished_alone, generate, pictures
 from guidance.loading import open_generator
 from guidance.presets import PRESETS, find_preset
 from guidance.sampling import Sampling
@@ -164,25 +164,33 @@ def test_unknown_and_missing_generators_are_refused_by_name(monkeypatch, tmp_pat
             open_generator(name)
 
 
-def test_a_generator_of_the_hub_is_its_folder_in_the_cache(monkeypatch, folders, tmp_path):
-    """What is fetched: the parts that are needed, safetensors alone; and the small decoder beside it."""
+@pytest.fixture
+def hub(monkeypatch, folders, tmp_path):
+    """A hub that has everything; a list of what it was asked for: repository, patterns, offline."""
     asked = []
 
-    def fetched(repository, allow_patterns, ignore_patterns, local_files_only):
+    def fetched(repository, allow_patterns, ignore_patterns, local_files_only, tqdm_class):
         asked.append((repository, allow_patterns, local_files_only))
+        if tqdm_class is not None:
+            tqdm_class(total=2).update(1)
         if repository == catalogue.TAESD:
             return save_preview(tmp_path / "taesd", cell=4)
         return folders["vqgan"].parent if repository.startswith("amused") else folders["diffusion"]
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetched)
     monkeypatch.setattr("explain.weights.hub_reachable", lambda: True)
+    return asked
+
+
+def test_a_generator_of_the_hub_is_its_folder_in_the_cache(monkeypatch, hub):
+    """What is fetched: the parts that are needed, safetensors alone; and the small decoder beside it."""
     model = open_generator("sd-1.5", "cpu")
     assert model.name == "sd-1.5"
     assert type(model.pipe.scheduler).__name__ == "DDIMScheduler"
     assert model.preview is not None
-    assert [repository for repository, _, _ in asked] == [GENERATORS["sd-1.5"].repository, catalogue.TAESD]
-    assert "unet/*.safetensors" in asked[0][1]
-    assert not any("bin" in pattern or "safety_checker" in pattern for pattern in asked[0][1])
+    assert [repository for repository, _, _ in hub] == [GENERATORS["sd-1.5"].repository, catalogue.TAESD]
+    assert "unet/*.safetensors" in hub[0][1]
+    assert not any("bin" in pattern or "safety_checker" in pattern for pattern in hub[0][1])
     entry = dataclasses.replace(GENERATORS["amused-vqgan"], subfolder="vqgan", size=(32, 32))
     monkeypatch.setattr(loading, "find", lambda name: entry)
     assert open_generator("amused-vqgan", "cpu").span == (0.0, 1.0)
@@ -193,6 +201,31 @@ def test_a_generator_of_the_hub_is_its_folder_in_the_cache(monkeypatch, folders,
     monkeypatch.setattr("huggingface_hub.snapshot_download", fails)
     with pytest.raises(ModelUnavailable, match="could not be downloaded: no space left"):
         open_generator("sd-1.5", "cpu")
+
+
+def test_files_are_fetched_ahead_and_told_of(hub):
+    told = []
+    loading.fetch("amused-vqgan", lambda share, what: told.append((share, what)))
+    assert [repository for repository, _, _ in hub] == ["amused/amused-256"]
+    assert told == [(0.5, "downloading amused/amused-256")]
+    loading.fetch("toy-vqgan", lambda share, what: told.append((share, what)))
+    assert len(hub) == len(told) == 1
+    open_generator("sd-1.5", "cpu", download=False)
+    assert [offline for _, _, offline in hub] == [False, True, True]
+    with pytest.raises(ValueError, match="unknown generator"):
+        loading.fetch("sd-9")
+
+
+def test_what_a_seed_gives_without_guidance(diffusion, clip):
+    """The same picture as a run of weight 0, with what the model that does not guide says of it."""
+    sampling = dataclasses.replace(PRESETS["diffusion"]["fast"].sampling, steps=2)
+    layout = Layout("a red boat", targets([Box("red boat", 0.1, 0.1, 0.6, 0.6)]))
+    alone = finished_alone(diffusion, clip, layout, 3, sampling)
+    *_, last = generate(diffusion, clip, layout, 3, dataclasses.replace(sampling, weight=0.0))
+    assert alone.finished
+    assert np.array_equal(alone.image, last.image)
+    assert alone.readings[0].similarity == pytest.approx(last.readings[0].similarity)
+    assert np.allclose(alone.maps[0], last.maps[0])
 
 
 def test_presets_are_frozen_and_known_by_name(diffusion):
