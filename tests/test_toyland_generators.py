@@ -91,11 +91,11 @@ def test_captions_are_plain_or_as_people_write_them():
 
 
 def test_a_crop_of_a_single_thing_holds_all_of_it_or_nothing_else():
-    scenes = DrawnScenes(64, 1, crop=32, single=True)
+    scenes = DrawnScenes(64, 1)
     for number in range(40):
-        scene, _ = scenes.scene(number)
+        scene, _ = scenes.scene(number, single=True)
         (thing,) = scene.things
-        crop = scenes.picture(scene).astype(int)
+        crop = scenes.picture(scene, 32).astype(int)
         whole = np.asarray(draw_scene(scene, 64)).astype(int)
         empty = np.asarray(draw_scene(replace(scene, things=()), 64)).astype(int)
         drawn = (whole != empty).any(axis=-1).sum()
@@ -109,6 +109,14 @@ def test_a_crop_of_a_single_thing_holds_all_of_it_or_nothing_else():
             (whole != empty)[top : top + 32, left : left + 32].any(axis=-1).sum() for top, left in places
         )
         assert seen == drawn if thing.scale <= 0.5 else seen > 0.5 * drawn
+
+
+def test_a_share_of_the_batches_are_crops():
+    batches = islice(iter(DrawnScenes(64, 4, crop=32, crops=0.25, single=True)), 60)
+    sides = [pictures.shape[1] for pictures, _ in batches]
+    assert set(sides) == {32, 64}
+    assert 5 < sides.count(32) < 26
+    assert {pictures.shape[1] for pictures, _ in islice(iter(DrawnScenes(64, 4)), 5)} == {64}
 
 
 def test_every_word_of_the_world_is_one_token_and_the_end_has_the_largest_id(captions, tmp_path):

@@ -30,6 +30,7 @@ def add_training(commands: Commands) -> None:
     command.add_argument("--autoencoder", type=Path, required=True, help="the folder of its autoencoder")
     command.add_argument("--start-from", type=Path, help="a toy-sd folder to take the weights of")
     command.add_argument("--alone", type=int, default=40_000, help="scenes of the single-thing curriculum")
+    command.add_argument("--crops", type=float, default=1.0, help="which share of the batches, with --crop")
     command.add_argument("--reuse", type=int, default=4, help="how often a scene is seen, with other noise")
     _add_crop(command)
     command = _model(models, "detector", "finds things in pictures", train_detector, batch=64, lr=2e-3)
@@ -88,7 +89,11 @@ def train_sd(arguments: argparse.Namespace) -> None:
     from toyland.run import follow
 
     recipe = DiffusionRecipe(
-        **_shared(arguments), alone=arguments.alone, crop=arguments.crop, reuse=arguments.reuse
+        **_shared(arguments),
+        alone=arguments.alone,
+        crop=arguments.crop,
+        crops=arguments.crops,
+        reuse=arguments.reuse,
     )
     folder, device = _folder(arguments, "sd"), _device(arguments)
     training = DiffusionTraining(recipe, folder, device, arguments.autoencoder, arguments.start_from)

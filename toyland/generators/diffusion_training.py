@@ -30,13 +30,14 @@ MIDDLE = -0.3  # where the others are most, as a logit: at 0.43 of the way to no
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionRecipe(Recipe):
-    """How to train toy-sd. `alone`: scenes of the single-thing curriculum. `crop`: learn from so many pixels around
-    single things, 0 for whole pictures. `reuse`: how often a scene is seen, with other noise: drawing and encoding it
-    takes about as long as a step.
+    """How to train toy-sd. `alone`: scenes of the single-thing curriculum. `crop`: a share `crops` of the batches shows
+    only so many pixels around single things, 0 for whole pictures alone: there, shapes are learnt many times faster.
+    `reuse`: how often a scene is seen, with other noise: drawing and encoding it takes about as long as a step.
     """
 
     alone: int = 40_000
     crop: int = 0
+    crops: float = 1.0
     reuse: int = 4
     weight_decay: float = 0.01
     ema: float = 0.999
@@ -44,7 +45,7 @@ class DiffusionRecipe(Recipe):
 
     @property
     def identity(self) -> dict[str, Any]:
-        return {"alone": self.alone, "crop": self.crop, "reuse": self.reuse}
+        return {"alone": self.alone, "crop": self.crop, "crops": self.crops, "reuse": self.reuse}
 
 
 class Pool:
@@ -96,7 +97,7 @@ class DiffusionTraining(Run):
         model = model.to(device)
         super().__init__(recipe, folder, device, model, adamw(model, recipe))
         self.alphas = new_scheduler().alphas_cumprod.to(self.device)
-        self.pool = Pool()
+        self.pools: dict[torch.Size, Pool] = {}  # crops and whole pictures do not fit in one batch
 
     def batches(self) -> Iterator[Batch]:
         recipe = self.recipe
@@ -106,14 +107,17 @@ class DiffusionTraining(Run):
             self.progress.pictures // recipe.reuse,
             recipe.alone,
             recipe.seed,
-            crop=recipe.crop,
-            single=recipe.crop > 0,
+            recipe.crop,
+            recipe.crops if recipe.crop else 0.0,
+            single=True,
         )
         return batches_of(dataset, recipe.workers)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        self.pool.add(self.latents(batch[0]), batch[1])
-        latents, captions = self.pool.some(self.recipe.batch, self.generator)
+        latents = self.latents(batch[0])
+        pool = self.pools.setdefault(latents.shape[1:], Pool())
+        pool.add(latents, batch[1])
+        latents, captions = pool.some(self.recipe.batch, self.generator)
         ids = self.ids(captions)
         t = self.timesteps(len(latents))
         alpha = self.alphas[t].view(-1, 1, 1, 1)

@@ -24,8 +24,9 @@ Batch = tuple[Tensor, list[str]]  # pictures uint8 (B, H, W, 3), captions
 class DrawnScenes(NumberedBatches):
     """Batches of the training split's scenes with captions, counted on from `start`.
 
-    The first `alone` scenes are mostly single things, fewer and fewer of them; with `single`, every scene is. `crop`:
-    only so many pixels around one of the things, 0 for whole pictures. Every seed has scenes of its own.
+    The first `alone` scenes are mostly single things, fewer and fewer of them. With `crop`, a share `crops` of the
+    batches shows only so many pixels around one of the things, of the only one if `single`. Every seed has scenes of
+    its own.
     """
 
     def __init__(
@@ -36,36 +37,39 @@ class DrawnScenes(NumberedBatches):
         alone: int = 0,
         seed: int = 0,
         crop: int = 0,
+        crops: float = 1.0,
         single: bool = False,
     ) -> None:
         super().__init__(batch, start)
-        self.pixels, self.alone, self.seed, self.crop, self.single = pixels, alone, seed, crop, single
+        self.pixels, self.alone, self.seed = pixels, alone, seed
+        self.crop, self.crops, self.single = crop, crops, single
 
     def made(self, numbers: range) -> Batch:
-        scenes, captions = zip(*map(self.scene, numbers), strict=True)
-        pictures = np.stack([self.picture(scene) for scene in scenes])
-        return torch.from_numpy(pictures), list(captions)
+        crop = self.crop if Random(f"batch-{self.seed}-{numbers.start}").random() < self.crops else 0
+        found = [self.scene(number, single=bool(crop) and self.single) for number in numbers]
+        pictures = np.stack([self.picture(scene, crop) for scene, _ in found])
+        return torch.from_numpy(pictures), [caption for _, caption in found]
 
-    def picture(self, scene: Scene) -> np.ndarray:
-        """A scene's picture uint8 (H, W, 3), or what is around one of its things."""
+    def picture(self, scene: Scene, crop: int = 0) -> np.ndarray:
+        """A scene's picture uint8 (H, W, 3), or `crop` pixels around one of its things."""
         picture = np.asarray(draw_scene(scene, self.pixels))
-        if not self.crop:
+        if not crop:
             return picture
         rng = Random(f"crop-{scene.seed}")
         thing = rng.choice(scene.things)
-        spare = self.crop - thing.scale * self.pixels  # below 0, the thing fills the crop and more
-        last = self.pixels - self.crop
+        spare = crop - thing.scale * self.pixels  # below 0, the thing fills the crop and more
+        last = self.pixels - crop
         left, top = (
             min(max(round((at - thing.scale / 2) * self.pixels - rng.random() * spare), 0), last)
             for at in (thing.x, thing.y)
         )
-        return picture[top : top + self.crop, left : left + self.crop]
+        return picture[top : top + crop, left : left + crop]
 
-    def scene(self, number: int) -> tuple[Scene, str]:
-        """Scene `number` of this seed, and its caption."""
+    def scene(self, number: int, single: bool = False) -> tuple[Scene, str]:
+        """Scene `number` of this seed, and its caption. `single`: with one thing."""
         scene_number = (FIRST + self.seed * SCENES_PER_SEED + number) % SPLITS["train"].count
         rng = Random(f"generators-{scene_number}")
-        single = self.single or (self.alone > 0 and rng.random() < 0.8 * (1 - number / self.alone))
+        single = (self.alone > 0 and rng.random() < 0.8 * (1 - number / self.alone)) or single
         scene = sample_scene(scene_number, "train", 1 if single else None, USUAL_SHARE)
         return scene, plain_caption(scene) if rng.random() < PLAIN else write_caption(scene, rng)
 
