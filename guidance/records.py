@@ -108,10 +108,8 @@ def places_of(record: Mapping[str, Any]) -> tuple[list[Box | Region], list[str]]
 
 def with_settings(preset: Preset, record: Mapping[str, Any]) -> Preset:
     """The preset with the settings of a record, where it has some. ValueError for unknown ones."""
-    sampling, objective = (
-        _changed(settings, record.get(name, {}), name)
-        for name, settings in (("sampling", preset.sampling), ("objective", preset.objective))
-    )
+    sampling = _changed(preset.sampling, record.get("sampling", {}), "sampling")
+    objective = _changed(preset.objective, record.get("objective", {}), "objective")
     return replace(preset, sampling=sampling, objective=objective)
 
 
