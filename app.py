@@ -1,6 +1,7 @@
-"""Tokenlight's page: python app.py [--model NAME] [--host ADDRESS] [--port NUMBER].
+"""Tokenlight's page: python app.py [--model NAME] [--generator NAME] [--host ADDRESS] [--port NUMBER].
 
-TOKENLIGHT_MODEL and TOKENLIGHT_DEVICE in the environment choose the model that opens and where it runs.
+TOKENLIGHT_MODEL, TOKENLIGHT_GENERATOR and TOKENLIGHT_DEVICE in the environment choose the model and the generator that
+the page opens with, and where they run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from ui import device  # isort: skip  (first: on ZeroGPU `spaces` must come before anything that knows of GPUs)
+from ui import generators
 from ui.page import build_page, check_address, serve
 
 
@@ -18,12 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         device.check(chosen.model)
+        generators.check(chosen.generator)
         check_address(chosen.host, chosen.port)
     except ValueError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
     device.start(chosen.model)
-    serve(build_page(chosen.model), chosen.host, chosen.port)
+    serve(build_page(chosen.model, chosen.generator), chosen.host, chosen.port)
     return 0
 
 
@@ -31,6 +34,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py", description="Open Tokenlight in the browser.")
     parser.add_argument(
         "--model", default=device.DEFAULT_MODEL, help="model to open with (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--generator",
+        default=generators.DEFAULT_GENERATOR,
+        help="generator to open with (default: %(default)s)",
     )
     parser.add_argument(
         "--host", help="address to listen on (default: this computer only, or GRADIO_SERVER_NAME)"

@@ -10,7 +10,9 @@ from ui.link import NO_METHOD
 
 PHOTOGRAPH_MODEL = "ViT-B-16-openai"
 BUILT_IN, DOWNLOADED = "Built in: drawn scenes", "For photographs: downloaded when first used"
+PAINTED = "Anything: downloaded when first used"
 FIRST_LABELS = {
+    "toy-sd": "Toyland diffusion (built in)",
     "toy-vit": "Toyland ViT (built in)",
     "itsm": "Image-Text Similarity Map",
     "relevance": "Relevance",
@@ -66,3 +68,28 @@ def model_label(name: str) -> str:
     from explain.catalogue import find
 
     return find(name).label
+
+
+def generators_plain(selected: str) -> dict[str, Any]:
+    """The list of generators before the library has been loaded."""
+    return plain("Generator", selected)
+
+
+def generators(selected: str) -> dict[str, Any]:
+    """Every generator; those that cannot be had here and now are greyed, with the reason."""
+    from guidance.catalogue import GENERATORS
+    from ui.generators import unavailable
+
+    groups: dict[str, list[Option]] = {BUILT_IN: [], PAINTED: []}
+    for entry in GENERATORS.values():
+        label = entry.label if entry.local else f"{entry.label} ({wording.megabytes(entry)})"
+        groups[BUILT_IN if entry.local else PAINTED].append(Option(entry.name, label, unavailable(entry)))
+    return choice_value("Generator", selected, groups)
+
+
+def generator_note(name: str) -> str:
+    """What the chosen generator is good for."""
+    from guidance.catalogue import find
+
+    entry = find(name)
+    return f"{entry.label}: {entry.note}"

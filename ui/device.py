@@ -119,7 +119,7 @@ def start(model: str) -> None:
 
         for name in dict.fromkeys([model, *(e.name for e in explain.CATALOGUE.values() if e.local)]):
             fetch(name)
-            _load(name)
+            load_model(name)
         return
     threading.Thread(target=_warm, args=(model,), name="warm-up", daemon=True).start()
 
@@ -127,12 +127,12 @@ def start(model: str) -> None:
 def _warm(model: str) -> None:
     try:
         fetch(model)
-        _load(model)
+        load_model(model)
     except (ValueError, OSError) as error:
         print(f"{model} could not be loaded ahead of the first visitor: {error}")
 
 
-def _load(model: str) -> explain.Clip:
+def load_model(model: str) -> explain.Clip:
     """A model of the catalogue. The library also loads directories, which is not for visitors."""
     import explain
     from explain.catalogue import find
@@ -189,7 +189,7 @@ def _explain(
     import explain
 
     with _memory_in_plain_words(model):
-        clip = _load(model)
+        clip = load_model(model)
         return explain.explain_methods(clip, image, prompts, methods)
 
 
@@ -199,7 +199,7 @@ def _compare(
     import explain
 
     with _memory_in_plain_words(model):
-        clip = _without_training(model) if random_weights else _load(model)
+        clip = _without_training(model) if random_weights else load_model(model)
         depth = explain.explain_depth(clip, image, prompt)
     yield DEPTH, depth, 0.0
     supported = [name for name in methods if explain.METHODS[name].supports(clip) is None]
@@ -216,7 +216,7 @@ def _compare(
 def _without_training(model: str) -> explain.Clip:
     import explain
 
-    return explain.randomised(_load(model))
+    return explain.randomised(load_model(model))
 
 
 @contextmanager

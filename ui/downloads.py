@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -30,12 +31,15 @@ _running: dict[str, _Download] = {}
 _guard = threading.Lock()
 
 
-async def wait_for(model: str, progress: device.Progress) -> None:
+Fetch = Callable[[str, device.Progress], None]
+
+
+async def wait_for(model: str, progress: device.Progress, fetch: Fetch | None = None) -> None:
     """Returns when the model's files are on this machine; ValueError, for all who wait, if they cannot be had.
 
-    A visitor who leaves stops waiting; the download goes on.
+    `fetch`: for what is no CLIP; its names are none of theirs. A visitor who leaves no longer waits; the download goes on.
     """
-    download = _join(model)
+    download = _join(model, fetch or device.fetch)
     done = asyncio.wrap_future(download.done)
     while not (await asyncio.wait({done}, timeout=SECONDS))[0]:
         if download.what:
@@ -43,20 +47,20 @@ async def wait_for(model: str, progress: device.Progress) -> None:
     done.result()
 
 
-def _join(model: str) -> _Download:
+def _join(model: str, fetch: Fetch) -> _Download:
     """The download of this model that is running, or a new one."""
     with _guard:
         download = _running.get(model)
         if download is None:
             download = _running[model] = _Download()
-            _threads.submit(_run, model, download)
+            _threads.submit(_run, model, fetch, download)
         return download
 
 
-def _run(model: str, download: _Download) -> None:
+def _run(model: str, fetch: Fetch, download: _Download) -> None:
     problem: BaseException | None = None
     try:
-        device.fetch(model, download.progress)
+        fetch(model, download.progress)
     except BaseException as error:  # handed on to those who wait
         problem = error
     with _guard:

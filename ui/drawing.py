@@ -115,11 +115,11 @@ def contrast_points(values: np.ndarray, mask: np.ndarray) -> float:
 
 
 @cache
-def scale(colormap: str) -> list[str]:
-    """A colour map as nine colours from low to high, "#rrggbb"."""
+def scale(colormap: str, colours: int = 9) -> list[str]:
+    """A colour map as so many colours from low to high, "#rrggbb"."""
     from explain import heatmap
 
-    return ["#" + bytes(step).hex() for step in heatmap.colour(np.linspace(0, 1, 9)[None], colormap)[0]]
+    return ["#" + bytes(step).hex() for step in heatmap.colour(np.linspace(0, 1, colours)[None], colormap)[0]]
 
 
 def encoded(image: Image.Image) -> str:

@@ -1,15 +1,19 @@
-"""The two public endpoints, for programs: /explain and /models. Everything else on the page is private."""
+"""The public endpoints, for programs: /explain, /generate and /models. Everything else on the page is private."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from ui import device
 from ui.errors import told
+from ui.generate_examples import FIRST
+from ui.generators import DEFAULT_GENERATOR
 from ui.lanes import MODEL_LANE
 from ui.link import FIRST_METHODS
+from ui.making import Wish, make, whole
 from ui.picture_input import picture_input
 from ui.view import Picture, parse_prompts
 
@@ -46,14 +50,50 @@ def explain(image: str | None, prompts: str, model: str, method: str) -> list[di
 
 
 @told
+def generate(
+    prompt: str,
+    boxes: list[dict[str, Any]],
+    generator: str,
+    preset: str,
+    seed: float,
+    weight: float,
+    steps: float,
+) -> tuple[Image.Image, dict[str, Any]]:
+    """Make a picture in which every thing is in its box.
+
+    Args:
+        prompt: The whole scene, for example "a red cat and a blue car on the grass". Empty: what is in the boxes.
+        boxes: A list of at most 16 objects with phrase, left, top, right and bottom, in fractions of the picture.
+        generator: A name from /models, for example "toy-sd". One that has to be downloaded is refused until it has
+            been chosen on the page.
+        preset: "fast", "best" or "paper".
+        seed: The same one makes the same picture: a whole number from 0.
+        weight: How strong the guidance is: 1 as the preset has it, 0 none.
+        steps: How many, or 0 for the preset's.
+
+    Returns:
+        The picture, and all its settings with the losses of every step, similarity and the share of its map inside the
+        box of every phrase: what `python -m guidance generate --from` reads.
+    """
+    from guidance.records import as_record
+
+    wish = Wish(prompt, boxes, generator, preset, "", whole("seed", seed), weight, whole("steps", steps))
+    *_, run = make(wish)
+    return run.steps[-1].image, as_record(run.recipe, run.steps)
+
+
+@told
 def models() -> dict[str, list[dict[str, Any]]]:
-    """List the models and the methods that /explain knows, and which models cannot be had now.
+    """List the models and methods that /explain knows, the generators of /generate, and which cannot be had now.
 
     Returns:
         models: name, label, megabytes, built_in, methods it supports, and unavailable (a reason, or null).
         methods: name, label, what the map shows and what it cannot tell, and the paper.
+        generators: name, label, megabytes, built_in, and unavailable (a reason, or null).
     """
     from explain import CATALOGUE, METHODS, available
+    from guidance.catalogue import GENERATORS
+    from ui.generators import unavailable
 
     return {
         "models": [
@@ -71,6 +111,16 @@ def models() -> dict[str, list[dict[str, Any]]]:
             {"name": m.name, "label": m.label, "sentence": m.sentence, "limit": m.limit, "paper": m.paper}
             for m in METHODS.values()
         ],
+        "generators": [
+            {
+                "name": entry.name,
+                "label": entry.label,
+                "megabytes": entry.megabytes,
+                "built_in": entry.local,
+                "unavailable": unavailable(entry),
+            }
+            for entry in GENERATORS.values()
+        ],
     }
 
 
@@ -82,6 +132,20 @@ def build_endpoints() -> None:
         gr.Textbox(device.DEFAULT_MODEL, label="model", visible=False),
         gr.Textbox(FIRST_METHODS[0], label="method", visible=False),
     ]
+    wished = [
+        gr.Textbox(FIRST.prompt, label="prompt", visible=False),
+        gr.JSON([dict(box) for box in FIRST.boxes], label="boxes", visible=False),
+        gr.Textbox(DEFAULT_GENERATOR, label="generator", visible=False),
+        gr.Textbox(FIRST.preset, label="preset", visible=False),
+        gr.Number(FIRST.seed, label="seed", visible=False),
+        gr.Number(FIRST.weight, label="weight", visible=False),
+        gr.Number(FIRST.steps, label="steps", visible=False),
+    ]
+    made = [
+        gr.Image(label="picture", format="png", visible=False),
+        gr.JSON(label="record", visible=False),
+    ]
+    gr.Button(visible=False).click(generate, wished, made, api_name="generate", **MODEL_LANE)
     answer, listed = gr.JSON(label="explanations", visible=False), gr.JSON(label="models", visible=False)
     gr.Button(visible=False).click(explain, inputs, answer, api_name="explain", **MODEL_LANE)
     gr.Button(visible=False).click(models, None, listed, api_name="models", concurrency_limit=4)

@@ -11,9 +11,11 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from ui import compare_tab, device, explain_tab, wording
+from ui import compare_tab, device, explain_tab, generate_tab, wording
 from ui.compare_events import COMPARE_TAB
 from ui.endpoints import build_endpoints
+from ui.generate_link import GENERATE_TAB
+from ui.generators import DEFAULT_GENERATOR
 
 QUEUE = 200  # visitors who may wait; more are told to come back
 SESSIONS = 300  # visitors whose answers are kept at the same time; the one who was away longest goes first
@@ -22,8 +24,8 @@ CACHE_SECONDS = (3600, 4 * 3600)  # how often uploads are cleared away, and from
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]  # no font is fetched
 
 
-def build_page(model: str = device.DEFAULT_MODEL) -> gr.Blocks:
-    """The whole page, not yet served. `model`: the one that is chosen when it opens."""
+def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENERATOR) -> gr.Blocks:
+    """The whole page, not yet served. `model`, `generator`: those that are chosen when it opens."""
     with gr.Blocks(
         title=wording.TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
     ) as page:
@@ -34,6 +36,8 @@ def build_page(model: str = device.DEFAULT_MODEL) -> gr.Blocks:
                 explained = explain_tab.build_tab(model)
             with gr.Tab("Compare", id=COMPARE_TAB) as comparing:
                 compare_tab.build_tab(model, tabs, comparing, explained)
+            with gr.Tab("Generate", id=GENERATE_TAB) as generating:
+                generate_tab.build_tab(generator, tabs, generating)
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
 
@@ -73,7 +77,7 @@ def serve(page: gr.Blocks, host: str | None, port: int | None, wait: bool = True
         server_name=host or None,
         server_port=port,
         theme=build_theme(),
-        css_paths=Path(__file__).with_name("page.css"),
+        css_paths=sorted(Path(__file__).parent.glob("*.css"), key=lambda path: path.name != "page.css"),
         max_file_size=UPLOAD_LIMIT,
         max_threads=QUEUE
         + 40,  # Gradio counts a visitor who waits for a download as one, though none is held

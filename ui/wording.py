@@ -9,7 +9,9 @@ import toyland
 if TYPE_CHECKING:
     import explain
     from explain import Method, WordMethod
+    from explain.catalogue import Offered
     from ui.comparison import Comparison
+    from ui.making import Run
 
 AS_DRAWN, USUAL, UNUSUAL = "drawn", "usual", "unusual"  # the backgrounds of a drawn scene
 BACKGROUNDS = {AS_DRAWN: "As drawn", USUAL: "Usual for it", UNUSUAL: "Unusual for it"}
@@ -41,6 +43,16 @@ COMPARE_EXPLAINER = """
 - The time is the method's own. The model reads the picture once for all methods; only occlusion and gScoreCAM run it
   again.
 """
+GENERATE_EXPLAINER = """
+- A generator turns noise into a picture, step by step. After every step CLIP looks at what the picture is going to be,
+  and pulls it: each box should **resemble its words**, and CLIP's map of these words should stay **inside the box**.
+- **How alike** (similarity) is the cosine of picture and words. **Inside its box** (D) asks how much of the bright part
+  of the map lies in the box. Both are what the guiding model itself believes, which is no proof: look at the picture.
+- The **same seed without guidance** is what the generator makes of the prompt alone. Compare the two.
+- The **words** are coloured by how much the guiding model uses each of them when it looks at the finished picture.
+- The built-in generators draw small scenes of Toyland, on any computer. Stable Diffusion wants a GPU.
+- Things do not always come: the generator must be able to draw them, and CLIP must be able to tell them apart.
+"""
 NEARLY_EQUAL = 2.0  # contrast points, out of 100, that are not worth a claim
 SIMILARITY = "itsm"  # the map of the score itself; the others show what the score depends on, or are reversed
 
@@ -58,7 +70,7 @@ def model_note(entry: explain.Entry, photographs: explain.Entry, offline: bool) 
     return f"{note} {OFFLINE_NOTE}" if offline else note
 
 
-def megabytes(entry: explain.Entry) -> str:
+def megabytes(entry: Offered) -> str:
     """A download's size, rounded as one would say it: "600 MB", "1.7 GB"."""
     if entry.megabytes >= 1000:
         return f"{entry.megabytes / 1000:.1f} GB"
@@ -162,6 +174,18 @@ def status(prompts: int, model_label: str, seconds: float) -> str:
     """One line under the picture after an answer."""
     took = f"in {seconds:.1f} seconds" if seconds >= 0.1 else "at once"
     return f"{prompts} {'prompt' if prompts == 1 else 'prompts'} explained {took} by {model_label}."
+
+
+def making(run: Run, stopped: bool) -> str:
+    """One line under the boxes while and after a picture is made."""
+    step = run.last
+    if step is None:
+        return "The first step is on its way."
+    if stopped:
+        return f"Stopped at step {step.index} of {step.total}. What is there can still be looked at."
+    if not run.finished:
+        return "Finished; now the same seed without guidance." if step.finished else ""
+    return f"Made in {run.seconds:.1f} seconds by {run.recipe.generator}, guided by {run.recipe.clip}."
 
 
 def score(value: float) -> str:

@@ -1,0 +1,113 @@
+"""The box canvas: rectangles that are drawn over a picture and named, and the same boxes as a list to type in.
+
+The template is static and every text is set as text (dom.js), so that nothing a visitor types can become markup:
+Gradio runs what it finds in templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+if TYPE_CHECKING:
+    from guidance.boxes import Box
+
+MOST = 16  # boxes; the library takes no more
+# Box 1, 2, ...; the ninth begins again. Told apart with any colour vision (Okabe and Ito, and Tol's indigo).
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442", "#332288")
+
+_HERE = Path(__file__).parent
+_SCRIPTS = ("dom.js", "box_values.js", "box_board.js", "box_form.js", "box_pointer.js", "box_canvas.js")
+_KEYS = ("phrase", "left", "top", "right", "bottom")
+
+
+class BoxCanvas(gr.HTML):
+    """Draws, moves and names boxes. Set it with canvas_value(); handlers read what they get with read_boxes().
+
+    Event: `input`, when a visitor has finished a gesture, a key or a text; listen with trigger_mode="always_last",
+    or what is done while a handler runs is not heard. `change` comes as well, and also when Python sets another
+    value: Gradio sends it by itself.
+    """
+
+    def __init__(
+        self, value: dict[str, Any] | None = None, elem_id: str | None = None, render: bool = True
+    ) -> None:
+        super().__init__(
+            value=value or canvas_value(()),
+            html_template='<div class="tl-boxes"></div>',
+            js_on_load="\n".join((_HERE / part).read_text(encoding="utf-8") for part in _SCRIPTS),
+            apply_default_css=False,
+            elem_id=elem_id,
+            elem_classes="box-canvas",
+            render=render,  # Gradio passes it when it makes the component again for an update
+            colours=list(COLOURS),
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        fraction = {"type": "number", "minimum": 0, "maximum": 1}
+        edges = dict.fromkeys(_KEYS[1:], fraction)
+        box = {
+            "type": "object",
+            "properties": {"phrase": {"type": "string"}} | edges,
+            "required": list(_KEYS),
+        }
+        return {
+            "type": "object",
+            "properties": {
+                "boxes": {"type": "array", "items": box, "maxItems": MOST},
+                "background": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                "aspect": {"type": "number", "description": "the picture's width divided by its height"},
+                "alt": {"type": "string", "description": "the picture in words"},
+                "most": {"type": "integer", "description": "how many boxes there may be"},
+            },
+            "required": ["boxes"],
+        }
+
+    def example_payload(self) -> dict[str, Any]:
+        return {"boxes": [dict(zip(_KEYS, ("red cat", 0.1, 0.2, 0.45, 0.6), strict=True))]}
+
+    def example_value(self) -> dict[str, Any]:
+        return self.example_payload()
+
+
+def canvas_value(
+    boxes: Iterable[Box | Mapping[str, Any]],
+    background: str | None = None,
+    aspect: float = 1.0,
+    alt: str = "",
+) -> dict[str, Any]:
+    """The JSON that BoxCanvas shows. `background`: the address of a picture, `alt`: what is on it, in words,
+    `aspect`: its width divided by its height. Boxes may be plain ones, as plain_boxes() gives them.
+    """
+    return {
+        "boxes": [_plain(box if isinstance(box, Mapping) else vars(box)) for box in boxes],
+        "background": background,
+        "aspect": aspect,
+        "alt": alt,
+        "most": MOST,
+    }
+
+
+def plain_boxes(value: object) -> list[Any]:
+    """The boxes in what BoxCanvas holds, as JSON that guidance.boxes.parse_boxes reads and checks."""
+    if value is None:
+        return []
+    boxes = value.get("boxes", []) if isinstance(value, Mapping) else value
+    if not isinstance(boxes, (list, tuple)):
+        raise ValueError("the boxes are not as the page writes them; allowed: an object with a list, boxes")
+    return [_plain(box) for box in boxes]
+
+
+def read_boxes(value: object) -> tuple[tuple[Box, ...], tuple[str, ...]]:
+    """The boxes in what BoxCanvas holds, and notes on what was put right; ValueError says what is wrong."""
+    from guidance.boxes import parse_boxes
+
+    return parse_boxes(plain_boxes(value))
+
+
+def _plain(box: object) -> Any:
+    """A box without what a page may have added to it; what is no box is left to be told of."""
+    return {key: box[key] for key in _KEYS if key in box} if isinstance(box, Mapping) else box

@@ -1,0 +1,137 @@
+"""What happens on the Generate tab. Plain functions, values in and values out; the visitor's page holds the state."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from ui import box_canvas, choices, downloads, generate_export, generate_link, generators, making, wording
+from ui.errors import in_plain_words
+from ui.explain_events import NO_PROGRESS, saved_file
+from ui.generate_examples import EXAMPLES, FIRST
+from ui.generate_link import GENERATE_TAB
+from ui.making import Run, Wish
+from ui.run_drawing import RunDrawing
+
+BETWEEN = 0.1  # seconds between two pictures on the page while they come
+SEEDS = 100_000  # a new one is below this: short enough to be read out
+
+Answer = tuple[Run, dict[str, Any], str, str, str]
+Shown = tuple[str, dict[str, Any], str, float, float, dict[str, Any], str, float]
+
+
+def wish_of(
+    prompt: str,
+    canvas: Any,
+    generator: str,
+    preset: str,
+    clip: str,
+    seed: Any,
+    weight: Any,
+    steps: Any,
+) -> Wish:
+    """What the page holds, as a wish; what is wrong with it is said when it is read."""
+    boxes = box_canvas.plain_boxes(canvas)
+    return Wish(
+        prompt or "",
+        boxes,
+        generator,
+        preset,
+        clip,
+        making.whole("seed", seed),
+        1.0 if weight is None else weight,
+        making.whole("steps", steps),
+    )
+
+
+async def fetch(generator: str, clip: str, progress: gr.Progress = NO_PROGRESS) -> None:
+    """Before a picture is made: the files of both models come to this machine, while others go on with theirs."""
+    from guidance.catalogue import find
+
+    with in_plain_words():
+        told = lambda done, what: progress(done, desc=what)  # noqa: E731
+        await downloads.wait_for(clip or find(generator).guide, told)
+        await downloads.wait_for(generator, told, generators.fetch)
+
+
+def make(*page: Any) -> Iterator[Answer]:
+    """Make the picture; what the page shows, as its steps come. Nothing is yielded inside a `with`."""
+    with in_plain_words():
+        wish = wish_of(*page)
+        runs = making.make(wish)
+        drawing = RunDrawing()
+    code, query, looked = "", "", 0.0
+    while True:
+        with in_plain_words():
+            run = next(runs, None)
+            if run is None:
+                return
+            code = code or generate_export.as_python(run)
+            query = query or generate_link.write_query(wish, FIRST)
+            done = run.finished or (run.last is not None and run.last.finished)
+            if not done and time.monotonic() - looked < BETWEEN:
+                continue
+            drawn = drawing.value(run)
+        looked = time.monotonic()
+        yield run, drawn, wording.making(run, stopped=False), code, query
+
+
+def stopped(run: Run | None) -> tuple[Any, str]:
+    """The visitor has seen enough: the steps that came stay."""
+    if run is None or run.finished or not run.steps:
+        return gr.skip(), "Stopped."
+    return RunDrawing().value(run, stopped=True), wording.making(run, stopped=True)
+
+
+def show_example(name: str) -> Shown:
+    """An example's wish, on the page."""
+    return shown(EXAMPLES[name])
+
+
+def shown(wish: Wish) -> Shown:
+    """Prompt, canvas, preset, seed, strength, generator, guiding model and steps."""
+    return (
+        wish.prompt,
+        box_canvas.canvas_value(wish.boxes),
+        wish.preset,
+        wish.seed,
+        wish.weight,
+        choices.generators_plain(wish.generator),
+        wish.clip,
+        wish.steps,
+    )
+
+
+def read_link(first: Wish, request: gr.Request) -> tuple[Any, ...]:
+    """The wish of the page's address, if it asks for one; and the tab to open. Nothing is made before it is asked."""
+    query = dict(request.query_params)
+    if query.get("tab") != GENERATE_TAB:
+        return tuple(gr.skip() for _ in range(9))
+    wish, problem = generate_link.read_query(query, first)
+    if problem:
+        gr.Warning(problem, title="About this link")
+    return (*shown(wish), gr.update(selected=GENERATE_TAB))
+
+
+def new_seed() -> int:
+    """Another one."""
+    return secrets.randbelow(SEEDS)
+
+
+def show_generators(selected: str) -> tuple[dict[str, Any], str]:
+    """The list of generators, those that cannot be had now greyed, and what the chosen one is good for."""
+    return choices.generators(selected), choices.generator_note(selected)
+
+
+def save_as(kind: str, run: Run | None) -> Iterator[str]:
+    """The run as a file of one kind, a key of generate_export.SAVERS."""
+    with in_plain_words():
+        if run is None or not run.steps:
+            raise ValueError("there is nothing to save yet: press Make the picture")
+        save = partial(generate_export.SAVERS[kind], run)
+    yield from saved_file(save)

@@ -1,0 +1,104 @@
+"""Where generators live, as device.py decides: opened on first use, one at a time, for they are large. The GPU of a
+ZeroGPU Space is lent for a run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ui import device
+
+if TYPE_CHECKING:
+    from explain import Clip
+    from guidance.catalogue import Entry
+    from guidance.generate import Step
+    from guidance.generators import Generator
+    from guidance.records import Recipe
+
+DEFAULT_GENERATOR = os.environ.get("TOKENLIGHT_GENERATOR", "").strip() or "toy-sd"
+
+if device.ZERO_GPU:
+    import spaces
+
+
+def check(generator: str) -> None:
+    """ValueError for an unknown generator."""
+    from guidance.catalogue import find
+
+    find(generator)
+
+
+def unavailable(entry: Entry) -> str | None:
+    """Why nobody can have this generator here and now, in a few words; None if they can."""
+    from explain.loading import find_device
+    from guidance.catalogue import available
+
+    if entry.local:
+        return None if available(entry) is None else "missing from this copy"
+    if not device.ZERO_GPU and find_device(device.DEVICE).type == "cpu":
+        return "needs a GPU"
+    return None if available(entry) is None else "cannot be downloaded now"
+
+
+def fetch(generator: str, progress: device.Progress | None = None) -> None:
+    """Makes sure that a generator's files are on this machine. ValueError for one that cannot be had now."""
+    from guidance.loading import fetch as fetch_files
+
+    fetch_files(generator, progress)
+
+
+def generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
+    """A run, step by step: (True, step) of the guided picture; then, where the generator makes pictures alone,
+    (False, step) of the finished picture that the same seed gives without guidance.
+
+    Both of recipe's models are on this machine already. ValueError for what cannot be done, also for want of memory.
+    """
+    yield from _generate_there(recipe) if device.ZERO_GPU else _generate(recipe)
+
+
+def _generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
+    from guidance.generate import generate as run
+    from guidance.memory import GenerationOutOfMemory
+
+    generator, clip = _open(recipe.generator), device.load_model(recipe.clip)
+    asked = recipe.preset
+    try:
+        steps = run(generator, clip, recipe.layout, recipe.seed, asked.sampling, asked.objective)
+        for step in steps:
+            yield True, step
+        if generator.kind == "diffusion":
+            yield False, _unguided(generator, clip, recipe)
+    except GenerationOutOfMemory as error:
+        raise ValueError(str(error)) from error
+
+
+def _unguided(generator: Generator, clip: Clip, recipe: Recipe) -> Step:
+    """The finished picture of the same seed without guidance, and what the guiding model says of it."""
+    from guidance.generate import finished_alone
+
+    sampling = replace(recipe.preset.sampling, mode="off")
+    return finished_alone(generator, clip, recipe.layout, recipe.seed, sampling, recipe.preset.objective)
+
+
+@lru_cache(maxsize=1)  # only whoever holds the models' lane comes here
+def _open(name: str) -> Generator:
+    from guidance.catalogue import find
+    from guidance.loading import open_generator
+
+    return open_generator(find(name).name, "cuda" if device.ZERO_GPU else device.DEVICE, download=False)
+
+
+def _seconds(recipe: Recipe) -> int:
+    """How long ZeroGPU should lend the GPU: loading, then about a quarter of a second a step."""
+    from guidance.catalogue import find
+
+    entry = find(recipe.generator)
+    return min(180, 15 + entry.megabytes // 200 + recipe.preset.sampling.steps // 2)
+
+
+if device.ZERO_GPU:
+    _generate_there = spaces.GPU(duration=_seconds)(_generate)

@@ -1,0 +1,118 @@
+"""A picture on its way: what a visitor asked for, and what came back so far. Nothing is shared between visitors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ui import device, generators
+
+if TYPE_CHECKING:
+    from guidance.generate import Step
+    from guidance.records import Recipe
+
+MOST_KEPT = 120  # steps of a run that can be looked at again; of a longer one every second, third, ...
+OWN_STEPS = 0  # as many as the preset has
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor asks for, as the page has it: `boxes` as the canvas gives them, `clip` the model that guides.
+    Checked by `read`.
+    """
+
+    prompt: str
+    boxes: Sequence[Mapping[str, Any]]
+    generator: str = generators.DEFAULT_GENERATOR
+    preset: str = "fast"
+    clip: str = ""
+    seed: int = 0
+    weight: float = 1.0
+    steps: int = OWN_STEPS
+
+    def read(self) -> tuple[Recipe, tuple[str, ...]]:
+        """What is to be done, and notes on what was put right. ValueError for what cannot be done."""
+        from guidance.boxes import parse_boxes
+        from guidance.catalogue import find
+        from guidance.presets import named_preset
+        from guidance.records import Recipe, make_layout
+
+        entry = find(self.generator)
+        boxes, notes = parse_boxes(self.boxes)
+        if not boxes:
+            raise ValueError("There is no box yet: draw one, and say what is to be in it")
+        preset = named_preset(self.preset, entry)
+        steps = preset.sampling.steps if self.steps == OWN_STEPS else self.steps
+        preset = replace(preset, sampling=replace(preset.sampling, weight=self.weight, steps=steps))
+        layout = make_layout(self.prompt, boxes)
+        return Recipe(layout, self.generator, self.clip or entry.guide, self.seed, preset), notes
+
+
+@dataclass(frozen=True)
+class Run:
+    """The steps so far that are kept, `every` how many. `alone`: the same seed without guidance. `words`: the prompt's
+    words and their shares of the relevance in the finished picture, which sum to 1.
+    """
+
+    recipe: Recipe
+    notes: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    every: int = 1
+    alone: Step | None = None
+    words: tuple[tuple[str, float], ...] = ()
+    seconds: float = 0.0
+    finished: bool = field(default=False)
+
+    @property
+    def last(self) -> Step | None:
+        return self.steps[-1] if self.steps else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Judged by the steps so far; None before there are some."""
+        if self.last is None or self.last.finished or self.last.index < 2:
+            return None
+        return self.seconds / (self.last.index + 1) * (self.last.total - self.last.index)
+
+
+def make(wish: Wish) -> Iterator[Run]:
+    """The run, after every step. Close it to stop."""
+    recipe, notes = wish.read()
+    begun = time.perf_counter()
+    now = Run(recipe, notes)
+    for guided, step in generators.generate(recipe):
+        now = replace(now, seconds=time.perf_counter() - begun)
+        now = _with(now, step) if guided else replace(now, alone=step)
+        yield now
+    now = replace(now, words=_words(now))
+    yield replace(now, seconds=time.perf_counter() - begun, finished=True)
+
+
+def whole(name: str, value: object) -> int:
+    """A number box's value, which may come as 3.0, or not at all. ValueError for what is no whole number."""
+    if value is None:
+        return 0
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name} is {str(value)[:40]}; allowed: a whole number")
+    return value
+
+
+def _with(now: Run, step: Step) -> Run:
+    every = max(1, -(-step.total // MOST_KEPT))
+    notes = tuple(dict.fromkeys([*now.notes, *step.notes]))
+    kept = now.steps
+    if kept and kept[-1].index % every:
+        kept = kept[:-1]  # the newest is always there, but does not stay
+    return replace(now, steps=(*kept, step), every=every, notes=notes)
+
+
+def _words(now: Run) -> tuple[tuple[str, float], ...]:
+    """Which words of the prompt the guiding model uses when it looks at the finished picture."""
+    assert now.last is not None
+    prompt = now.recipe.layout.prompt
+    (found,) = device.explain_picture(now.recipe.clip, now.last.image, [prompt], ["relevance"])["relevance"]
+    return found.tokens

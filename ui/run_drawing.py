@@ -1,0 +1,111 @@
+"""A run as the page's run view takes it: pictures as PNG, maps as small numbers that the page colours itself."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from ui import wording
+from ui.box_canvas import COLOURS
+from ui.drawing import scale
+from ui.making import Run
+
+if TYPE_CHECKING:
+    from guidance.generate import Step
+
+PALETTE = "magma"
+PREVIEW = 384  # pixels of the longer side of pictures that are on their way; the finished one is whole
+WAITING: dict[str, Any] = {
+    "state": "empty",
+    "frames": [],
+    "boxes": [],
+    "targets": [],
+    "words": [],
+    "notes": [],
+}
+
+
+class RunDrawing:
+    """Draws a run as it grows: every step once."""
+
+    def __init__(self) -> None:
+        self.frames: dict[int, dict[str, Any]] = {}
+
+    def value(self, run: Run, stopped: bool = False) -> dict[str, Any]:
+        """What RunView shows."""
+        for step in run.steps:
+            if step.index not in self.frames:
+                self.frames[step.index] = frame(step)
+        targets = run.recipe.layout.targets
+        colours = {target.phrase: COLOURS[place % len(COLOURS)] for place, target in enumerate(targets)}
+        last = run.last
+        state = "stopped" if stopped else "finished" if run.finished else "running"
+        return {
+            "state": state,
+            "status": wording.making(run, stopped),
+            "total": last.total if last else run.recipe.preset.sampling.steps,
+            "seconds_left": run.seconds_left,
+            "seconds": run.seconds,
+            "width": last.image.width if last else 1,
+            "height": last.image.height if last else 1,
+            "boxes": [
+                {"phrase": box.phrase, "colour": colours[box.phrase]}
+                | {edge: getattr(box, edge) for edge in ("left", "top", "right", "bottom")}
+                for target in targets
+                for box in target.boxes
+            ],
+            "targets": [{"phrase": phrase, "colour": colour} for phrase, colour in colours.items()],
+            "palette": scale(PALETTE, 32),
+            "frames": [self.frames[step.index] for step in run.steps],
+            "alone": frame(run.alone) if run.alone else None,
+            "words": [
+                {"text": word, "strength": strength, "percent": wording.percent(share)}
+                for (word, share), strength in zip(run.words, _strengths(run), strict=True)
+            ],
+            "notes": [wording.sentence(note) for note in run.notes],
+        }
+
+
+def frame(step: Step) -> dict[str, Any]:
+    """One step."""
+    readings = step.readings
+    return {
+        "index": step.index,
+        "src": _source(step.image if step.finished else _small(step.image)),
+        "maps": [_levels(reading.map) for reading in readings if reading.map is not None],
+        "similarity": [round(reading.similarity, 4) for reading in readings],
+        "inside": [round(reading.inside, 4) for reading in readings],
+        "share": [round(reading.share_inside, 4) for reading in readings],
+        "losses": {name: round(value, 5) for name, value in step.losses.items()},
+        "skipped": step.skipped,
+    }
+
+
+def _levels(heatmap: np.ndarray) -> list[list[int]]:
+    """A raw map (h, w) as levels from 0 to 255: each has its own scale. A flat one is 0 everywhere."""
+    low, high = float(heatmap.min()), float(heatmap.max())
+    span = high - low
+    scaled = (heatmap - low) / span if span > 0 else np.zeros_like(heatmap)
+    return np.rint(255 * scaled).astype(int).tolist()
+
+
+def _strengths(run: Run) -> list[float]:
+    most = max((share for _, share in run.words), default=0.0)
+    return [share / most if most > 0 else 0.0 for _, share in run.words]
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    scale = PREVIEW / max(picture.size)
+    if scale >= 1:
+        return picture
+    return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+
+
+def _source(picture: Image.Image) -> str:
+    file = BytesIO()
+    picture.save(file, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
