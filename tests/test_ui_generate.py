@@ -135,13 +135,15 @@ def test_what_the_page_is_shown(runs):
     assert value["boxes"][0]["colour"] != value["boxes"][1]["colour"]
     frame = value["frames"][-1]
     assert frame["src"].startswith("data:image/png;base64,")
-    for heatmap in frame["maps"]:
-        assert np.min(heatmap) == 0
-        assert np.max(heatmap) == 255
+    for text, heatmap in zip(frame["maps"], runs[-1].last.maps, strict=True):
+        levels = np.array([list(bytes.fromhex(row)) for row in text.split()])
+        assert levels.shape == heatmap.shape
+        assert (levels.min(), levels.max()) == (0, 255)
+        assert levels.argmax() == heatmap.argmax()
     assert max(word["strength"] for word in value["words"]) == 1
     assert RunDrawing().value(runs[1], stopped=True)["state"] == "stopped"
-    assert wording.making(runs[1], stopped=True) == (
-        "Stopped at step 1 of 3. What is there can still be looked at."
+    assert wording.run_status(runs[1], stopped=True) == (
+        "At step 1 of 3. What is there can still be looked at."
     )
 
 
@@ -150,7 +152,7 @@ def test_the_handler_streams_what_the_page_shows():
     run, drawn, status, code, query = answers[-1]
     assert run.finished
     assert drawn["state"] == "finished"
-    assert "guided by toy-vit" in status
+    assert status.endswith("by Toyland VQGAN (built in), guided by toy-vit.")
     assert "Box('red cat', 0.05, 0.3, 0.45, 0.8)" in code
     assert dict(parse_qsl(query[1:]))["generator"] == "toy-vqgan"
 

@@ -93,3 +93,10 @@ def generator_note(name: str) -> str:
 
     entry = find(name)
     return f"{entry.label}: {entry.note}"
+
+
+def generator_label(name: str) -> str:
+    """The generator's name for people."""
+    from guidance.catalogue import find
+
+    return find(name).label

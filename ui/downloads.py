@@ -37,7 +37,7 @@ Fetch = Callable[[str, device.Progress], None]
 async def wait_for(model: str, progress: device.Progress, fetch: Fetch | None = None) -> None:
     """Returns when the model's files are on this machine; ValueError, for all who wait, if they cannot be had.
 
-    `fetch`: for what is no CLIP; its names are none of theirs. A visitor who leaves no longer waits; the download goes on.
+    `fetch`: for what is no CLIP; its names are none of theirs. Who leaves no longer waits; the download goes on.
     """
     download = _join(model, fetch or device.fetch)
     done = asyncio.wrap_future(download.done)

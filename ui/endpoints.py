@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from ui import device
-from ui.errors import told
+from ui.errors import in_plain_words, told
 from ui.generate_examples import FIRST
 from ui.generators import DEFAULT_GENERATOR
 from ui.lanes import MODEL_LANE
@@ -49,7 +50,6 @@ def explain(image: str | None, prompts: str, model: str, method: str) -> list[di
     ]
 
 
-@told
 def generate(
     prompt: str,
     boxes: list[dict[str, Any]],
@@ -58,7 +58,7 @@ def generate(
     seed: float,
     weight: float,
     steps: float,
-) -> tuple[Image.Image, dict[str, Any]]:
+) -> Iterator[tuple[Image.Image, dict[str, Any]]]:
     """Make a picture in which every thing is in its box.
 
     Args:
@@ -73,13 +73,20 @@ def generate(
 
     Returns:
         The picture, and all its settings with the losses of every step, similarity and the share of its map inside the
-        box of every phrase: what `python -m guidance generate --from` reads.
+        box of every phrase: what `python -m guidance generate --from` reads. Both come after every step, with what is
+        there so far.
     """
     from guidance.records import as_record
 
-    wish = Wish(prompt, boxes, generator, preset, "", whole("seed", seed), weight, whole("steps", steps))
-    *_, run = make(wish)
-    return run.steps[-1].image, as_record(run.recipe, run.steps)
+    with in_plain_words():
+        wish = Wish(prompt, boxes, generator, preset, "", whole("seed", seed), weight, whole("steps", steps))
+        runs = make(wish)
+    while True:  # a generator, so that a visitor who leaves ends it; nothing is yielded in a `with`
+        with in_plain_words():
+            run = next(runs, None)
+        if run is None:
+            return
+        yield run.steps[-1].image, as_record(run.recipe, run.steps)
 
 
 @told

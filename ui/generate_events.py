@@ -21,7 +21,7 @@ from ui.run_drawing import RunDrawing
 BETWEEN = 0.1  # seconds between two pictures on the page while they come
 SEEDS = 100_000  # a new one is below this: short enough to be read out
 
-Answer = tuple[Run, dict[str, Any], str, str, str]
+Answer = tuple[Run, dict[str, Any], Any, str, str]
 Shown = tuple[str, dict[str, Any], str, float, float, dict[str, Any], str, float]
 
 
@@ -64,6 +64,7 @@ def make(*page: Any) -> Iterator[Answer]:
     with in_plain_words():
         wish = wish_of(*page)
         runs = making.make(wish)
+        label = choices.generator_label(wish.generator)
         drawing = RunDrawing()
     code, query, looked = "", "", 0.0
     while True:
@@ -78,14 +79,16 @@ def make(*page: Any) -> Iterator[Answer]:
                 continue
             drawn = drawing.value(run)
         looked = time.monotonic()
-        yield run, drawn, wording.making(run, stopped=False), code, query
+        # What a page is still sent after Stop must not take away what was said then.
+        status = wording.made(run, label) if run.finished else gr.skip()
+        yield run, drawn, status, code, query
 
 
 def stopped(run: Run | None) -> tuple[Any, str]:
     """The visitor has seen enough: the steps that came stay."""
     if run is None or run.finished or not run.steps:
         return gr.skip(), "Stopped."
-    return RunDrawing().value(run, stopped=True), wording.making(run, stopped=True)
+    return RunDrawing().value(run, stopped=True), "Stopped."
 
 
 def show_example(name: str) -> Shown:

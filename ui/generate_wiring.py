@@ -57,7 +57,8 @@ def connect(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
         button.click(partial(events.show_example, name), None, _shown(c), **QUIET)
     c.new_seed.click(events.new_seed, None, [c.seed], **QUIET)
     running = [_make(c, trigger) for trigger in (c.make.click, c.prompt.submit)]
-    c.stop.click(events.stopped, [c.run], [c.view, c.status], cancels=running, **QUIET)
+    stopped = c.stop.click(events.stopped, [c.run], [c.view, c.status], cancels=running, **QUIET)
+    stopped.then(events.stopped, [c.run], [c.view, c.status], **QUIET)  # a step may have come meanwhile
     _connect_files(c)
 
 

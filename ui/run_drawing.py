@@ -1,4 +1,4 @@
-"""A run as the page's run view takes it: pictures as PNG, maps as small numbers that the page colours itself."""
+"""A run as the page's run view takes it: pictures, and maps as small numbers that the page colours itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from ui import wording
 from ui.box_canvas import COLOURS
-from ui.drawing import scale
+from ui.drawing import encoded, scale
 from ui.making import Run
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class RunDrawing:
         state = "stopped" if stopped else "finished" if run.finished else "running"
         return {
             "state": state,
-            "status": wording.making(run, stopped),
+            "status": wording.run_status(run, stopped),
             "total": last.total if last else run.recipe.preset.sampling.steps,
             "seconds_left": run.seconds_left,
             "seconds": run.seconds,
@@ -75,7 +75,7 @@ def frame(step: Step) -> dict[str, Any]:
     readings = step.readings
     return {
         "index": step.index,
-        "src": _source(step.image if step.finished else _small(step.image)),
+        "src": _png(step.image) if step.finished else encoded(_small(step.image)),
         "maps": [_levels(reading.map) for reading in readings if reading.map is not None],
         "similarity": [round(reading.similarity, 4) for reading in readings],
         "inside": [round(reading.inside, 4) for reading in readings],
@@ -85,12 +85,14 @@ def frame(step: Step) -> dict[str, Any]:
     }
 
 
-def _levels(heatmap: np.ndarray) -> list[list[int]]:
-    """A raw map (h, w) as levels from 0 to 255: each has its own scale. A flat one is 0 everywhere."""
+def _levels(heatmap: np.ndarray) -> str:
+    """A raw map (h, w) as levels from 0 to 255, two hexadecimal digits each, a space between rows: text is many times
+    quicker for Gradio to send than lists of numbers. Each map has its own scale; a flat one is 0 everywhere.
+    """
     low, high = float(heatmap.min()), float(heatmap.max())
     span = high - low
     scaled = (heatmap - low) / span if span > 0 else np.zeros_like(heatmap)
-    return np.rint(255 * scaled).astype(int).tolist()
+    return " ".join(bytes(row).hex() for row in np.rint(255 * scaled).astype(np.uint8))
 
 
 def _strengths(run: Run) -> list[float]:
@@ -105,7 +107,7 @@ def _small(picture: Image.Image) -> Image.Image:
     return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
 
 
-def _source(picture: Image.Image) -> str:
+def _png(picture: Image.Image) -> str:
     file = BytesIO()
     picture.save(file, format="PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

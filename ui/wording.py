@@ -46,8 +46,9 @@ COMPARE_EXPLAINER = """
 GENERATE_EXPLAINER = """
 - A generator turns noise into a picture, step by step. After every step CLIP looks at what the picture is going to be,
   and pulls it: each box should **resemble its words**, and CLIP's map of these words should stay **inside the box**.
-- **How alike** (similarity) is the cosine of picture and words. **Inside its box** (D) asks how much of the bright part
-  of the map lies in the box. Both are what the guiding model itself believes, which is no proof: look at the picture.
+- **How alike** (similarity) is the cosine of picture and words. **Inside its box** (D) grows with how much of the
+  bright part of the map lies in the box, but is no share of it. Both are what the guiding model itself believes:
+  no proof. Look at the picture.
 - The **same seed without guidance** is what the generator makes of the prompt alone. Compare the two.
 - The **words** are coloured by how much the guiding model uses each of them when it looks at the finished picture.
 - The built-in generators draw small scenes of Toyland, on any computer. Stable Diffusion wants a GPU.
@@ -176,16 +177,19 @@ def status(prompts: int, model_label: str, seconds: float) -> str:
     return f"{prompts} {'prompt' if prompts == 1 else 'prompts'} explained {took} by {model_label}."
 
 
-def making(run: Run, stopped: bool) -> str:
-    """One line under the boxes while and after a picture is made."""
+def run_status(run: Run, stopped: bool) -> str:
+    """What stands beside the headline of a run, which counts its steps itself."""
     step = run.last
-    if step is None:
-        return "The first step is on its way."
+    if step is None or run.finished:
+        return ""
     if stopped:
-        return f"Stopped at step {step.index} of {step.total}. What is there can still be looked at."
-    if not run.finished:
-        return "Finished; now the same seed without guidance." if step.finished else ""
-    return f"Made in {run.seconds:.1f} seconds by {run.recipe.generator}, guided by {run.recipe.clip}."
+        return f"At step {step.index} of {step.total}. What is there can still be looked at."
+    return "Now the same seed without guidance." if step.finished else ""
+
+
+def made(run: Run, label: str) -> str:
+    """One line under the button after a picture was made."""
+    return f"Made in {run.seconds:.1f} seconds by {label}, guided by {run.recipe.clip}."
 
 
 def score(value: float) -> str:

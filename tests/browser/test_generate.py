@@ -1,0 +1,143 @@
+"""The Generate tab in a real browser: boxes are drawn, a picture forms, is stopped, looked at again and kept."""
+
+import json
+import re
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from guidance.records import read_record
+from tests.browser.app_process import PATIENCE
+
+BOXES = json.dumps([["red cat", 0.05, 0.3, 0.45, 0.8], ["blue car", 0.53, 0.4, 0.95, 0.82]])
+QUICK = f"?tab=generate&generator=toy-vqgan&steps=6&prompt=a+red+cat+and+a+blue+car&boxes={BOXES}"
+
+
+def opened(page: Page, address: str, query: str = QUICK) -> None:
+    page.goto(address + query)
+    expect(page.locator(".tl-canvas")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#generator select")).to_have_value("toy-vqgan", timeout=PATIENCE)
+
+
+def make(page: Page) -> None:
+    page.locator("#make").click()
+    page.locator(".tl-run-page[data-state=running]").wait_for(timeout=PATIENCE)
+
+
+def finished(page: Page) -> None:
+    page.locator(".tl-run-page[data-state=finished]").wait_for(timeout=PATIENCE)
+    expect(page.locator("#generate-status")).to_contain_text("guided by toy-vit", timeout=PATIENCE)
+
+
+def draw(page: Page, start: tuple[float, float], end: tuple[float, float], name: str) -> None:
+    frame = page.locator(".tl-canvas").bounding_box()
+    assert frame
+    (x, y), (a, b) = (
+        (frame["x"] + u * frame["width"], frame["y"] + v * frame["height"]) for u, v in (start, end)
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(a, b, steps=5)
+    page.mouse.up()
+    page.keyboard.type(name)
+    page.keyboard.press("Enter")
+
+
+def pixels(page: Page) -> str:
+    return page.locator(".tl-run-main canvas").first.evaluate("canvas => canvas.toDataURL()")
+
+
+def test_boxes_are_drawn_and_a_picture_is_made_kept_and_made_again(page, address, tmp_path):
+    opened(page, address, "?tab=generate&generator=toy-vqgan&steps=6&prompt=&boxes=[]")
+    expect(page.locator(".tl-box")).to_have_count(0)
+    draw(page, (0.1, 0.2), (0.45, 0.7), "red boat")
+    draw(page, (0.55, 0.4), (0.9, 0.85), "green tree")
+    make(page)
+    finished(page)
+    assert page.locator(".tl-run-tile").count() == 2
+    last = pixels(page)
+    page.locator(".tl-run-track input").fill("1")
+    assert pixels(page) != last
+    expect(page.locator(".tl-run-step")).to_have_text("Step 1 of 6")
+    page.get_by_role("button", name=re.compile("Save, share")).locator("visible=true").click()
+    for kind, name in (("Picture, PNG", "a.png"), ("Settings, JSON", "a.json"), ("Animation, GIF", "a.gif")):
+        with page.expect_download(timeout=PATIENCE) as download:
+            page.get_by_role("button", name=kind).click()
+        download.value.save_as(tmp_path / name)
+    record = read_record(tmp_path / "a.png")
+    assert record == read_record(tmp_path / "a.json")
+    assert [box["phrase"] for box in record["boxes"]] == ["red boat", "green tree"]
+    assert record["prompt"] == "red boat and green tree"
+    with Image.open(tmp_path / "a.gif") as animation:
+        assert animation.n_frames == 7
+    link = page.locator("#generate-link textarea, #generate-link input").first.input_value()
+    page.goto(link)
+    expect(page.locator(".tl-box")).to_have_count(2, timeout=PATIENCE)
+    make(page)
+    finished(page)
+    with page.expect_download(timeout=PATIENCE) as download:
+        page.get_by_role("button", name=re.compile("Save, share")).locator("visible=true").click()
+        page.get_by_role("button", name="Picture, PNG").click()
+    download.value.save_as(tmp_path / "b.png")
+    assert np.array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
+
+
+def test_the_picture_is_seen_while_it_forms_and_can_be_stopped(page, address):
+    opened(page, address, QUICK.replace("steps=6", "steps=1000"))
+    make(page)
+    canvas = page.locator(".tl-run-main canvas").first
+    expect(canvas).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".tl-run-headline")).to_have_text(re.compile("Step [1-9]"), timeout=PATIENCE)
+    expect(canvas).to_be_visible()
+    assert float(canvas.evaluate("node => getComputedStyle(node.closest('#run')).opacity")) > 0.9
+    page.locator("#generate-stop").click()
+    page.locator(".tl-run-page[data-state=stopped]").wait_for(timeout=PATIENCE)
+    expect(page.locator("#generate-status")).to_contain_text("Stopped.")
+    page.locator("#more-settings button").first.click()
+    page.locator("#steps input").fill("3")
+    make(page)
+    finished(page)
+
+
+def test_what_is_wrong_is_told_and_the_next_wish_works(page, address):
+    opened(page, address, "?tab=generate&generator=toy-vqgan&steps=2&boxes=[]")
+    page.locator("#make").click()
+    expect(page.locator(".toast-body")).to_contain_text("There is no box yet", timeout=PATIENCE)
+    page.get_by_role("button", name="Cat and car").click()
+    expect(page.locator(".tl-box")).to_have_count(2)
+    opened(page, address, QUICK)
+    make(page)
+    finished(page)
+
+
+def test_what_is_typed_never_runs(page, address):
+    hostile = "${window.hurt=1} <img src=x onerror=window.hurt=1> {{ }} </script>"
+    boxes = json.dumps([[hostile, 0.1, 0.1, 0.6, 0.6]])
+    page.goto(
+        address
+        + "?tab=generate&generator=toy-vqgan&steps=2&prompt="
+        + hostile.replace("&", "%26")
+        + "&boxes="
+        + boxes
+    )
+    expect(page.locator(".tl-chip")).to_contain_text("${window.hurt=1}", timeout=PATIENCE)
+    make(page)
+    finished(page)
+    expect(page.locator(".tl-run-tile")).to_contain_text("<img src=x onerror=window.hurt=1>")
+    assert page.evaluate("window.hurt") is None
+
+
+def test_generators_that_need_a_gpu_are_greyed(page, address):
+    opened(page, address)
+    option = page.locator("#generator option[value='sd-1.5']")
+    expect(option).to_be_disabled(timeout=PATIENCE)
+    expect(option).to_contain_text("needs a GPU")
+
+
+def test_a_phone_has_no_sideways_scroll(page, address):
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, address)
+    make(page)
+    finished(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
