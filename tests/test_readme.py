@@ -73,6 +73,16 @@ def test_the_vqgans_card_quotes_its_evaluation():
     assert figures["f1_50"] >= 0.75
 
 
+def test_the_diffusions_card_quotes_its_evaluation():
+    folder = ROOT / "assets" / "models" / "toy-sd"
+    figures = json.loads((folder / "evaluation.json").read_text())
+    assert (figures["split"], figures["layouts"]) == ("test", 300)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for count in (1, 2, 3):
+        quoted = f"| {count} | {figures[f'right_of_{count}']:.2f} | {figures[f'all_right_of_{count}']:.2f} |"
+        assert quoted in card, count
+
+
 @pytest.mark.parametrize("name", ["toy-vit", "toy-rn"])
 def test_the_readme_quotes_the_methods(name):
     """The table of measures is that of methods.json, and ECLIP is better than the similarity map."""

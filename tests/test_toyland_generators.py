@@ -384,6 +384,34 @@ def test_the_built_in_vqgan_gives_things_back_that_the_detector_finds(capsys):
     assert figures["pixel_error"] < 12
 
 
+def test_a_stable_diffusion_is_evaluated_from_the_command_line(sd, capsys):
+    """After three steps there is nothing in its pictures that anybody wanted."""
+    folder, _ = sd
+    assert main(["evaluate", "--model", str(folder), "--split", "validation", "--scenes", "6", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["model"], figures["split"], figures["layouts"]) == (folder.name, "validation", 6)
+    assert [figures[f"all_right_of_{count}"] for count in (1, 2, 3)] == [0, 0, 0]
+
+
+def test_the_built_in_diffusion_draws_what_a_prompt_says(capsys):
+    assert main(["evaluate", "--model", "toy-sd", "--split", "validation", "--scenes", "60", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["model"] == "toy-sd"
+    assert figures["right_of_1"] >= 0.4
+    assert figures["right_of_1"] >= figures["right_of_3"]
+
+
+def test_the_built_in_diffusion_is_an_ordinary_pipeline():
+    """As anybody loads it, and with an end of text that transformers has no rule of its own for."""
+    folder = BUILT_IN.parent / "toy-sd"
+    pipe = StableDiffusionPipeline.from_pretrained(folder)
+    assert pipe.tokenizer.eos_token_id == pipe.text_encoder.config.eos_token_id != 2
+    pipe.set_progress_bar_config(disable=True)
+    made = pipe("a red car", num_inference_steps=2, output_type="np").images
+    assert made.shape == (1, 64, 64, 3)
+    assert np.isfinite(made).all()
+
+
 def test_a_detector_is_evaluated_from_the_command_line(capsys):
     assert (
         main(["evaluate", "--model", "toy-detector", "--split", "validation", "--scenes", "12", "--json"])

@@ -38,8 +38,12 @@ def draw(arguments: argparse.Namespace) -> None:
 def evaluate(arguments: argparse.Namespace) -> None:
     """Measure a model on a split and print the figures."""
     named = MODELS / arguments.model
-    folder = named if arguments.model in ("toy-detector", "toy-vqgan") else Path(arguments.model)
-    if (folder / "open_clip_config.json").is_file() or not (folder / "config.json").is_file():
+    folder = named if arguments.model in ("toy-detector", "toy-vqgan", "toy-sd") else Path(arguments.model)
+    if (folder / "model_index.json").is_file():
+        from toyland.generators.evaluation import evaluate_diffusion
+
+        figures = evaluate_diffusion(folder, arguments.split, arguments.scenes, arguments.device)
+    elif (folder / "open_clip_config.json").is_file() or not (folder / "config.json").is_file():
         from toyland.evaluation import evaluate_clip
 
         figures = evaluate_clip(arguments.model, arguments.split, arguments.scenes, arguments.device)
