@@ -142,6 +142,19 @@ def pointing_hit(
     return all(((thing - point) ** 2).sum(axis=1).min() <= tolerance**2 for point in off)
 
 
+def share_inside(heatmap: np.ndarray, mask: np.ndarray, valid: np.ndarray | None = None) -> float:
+    """The share in [0, 1] of a map's brightness, min-max normalised, that is on the thing.
+
+    A constant map, which is nowhere brighter, gives the share of the pixels. ValueError where none is valid.
+    """
+    mask, valid = _checked(mask, valid)
+    if not valid.any():
+        raise ValueError(f"the mask is {mask.shape}, and no pixel of it is valid: nothing to measure")
+    on, off, _ = _sides(heatmap, mask, valid)
+    total = on.sum() + off.sum()
+    return float(on.sum() / total) if total > 0 else len(on) / (len(on) + len(off))
+
+
 def grid_ceiling(mask: np.ndarray, grid: tuple[int, int], valid: np.ndarray | None = None) -> np.ndarray:
     """The share of every patch's valid area that lies on the thing: (h, w) float64 in [0, 1], 0 where all is void.
 

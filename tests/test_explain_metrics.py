@@ -483,3 +483,16 @@ def test_shift_refuses():
         shift.attention_provenance(HAND_MAP, mask, np.zeros((2, 2)))
     with pytest.raises(ValueError, match="its valid patches"):
         shift.attention_provenance(HAND_MAP, mask, np.ones((1, 2)))
+
+
+def test_share_inside_is_of_the_brightness():
+    mask = np.zeros((4, 4), bool)
+    mask[:, :1] = True
+    ramp = np.tile(np.array([3.0, 1.0, 1.0, 1.0]), (4, 1))  # normalised: 1, 0, 0, 0
+    assert metrics.share_inside(ramp, mask) == 1
+    assert metrics.share_inside(-ramp, mask) == 0
+    assert metrics.share_inside(ramp + 5, mask) == 1
+    assert metrics.share_inside(np.full((4, 4), 2.0), mask) == 0.25
+    assert metrics.share_inside(ramp, mask, valid=~mask) == 0
+    with pytest.raises(ValueError, match="no pixel of it is valid"):
+        metrics.share_inside(ramp, mask, valid=np.zeros_like(mask))

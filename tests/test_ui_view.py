@@ -15,8 +15,8 @@ from gradio.state_holder import StateHolder
 from PIL import Image
 
 import toyland
-from explain import METHODS
-from ui import choices, compare_export, device, drawing, export, link, page, view
+from explain import METHODS, metrics
+from ui import choices, compare_export, device, drawing, export, generate_export, link, page, view
 from ui import explain_events as events
 from ui.drawing import COLORMAPS, Look
 
@@ -299,10 +299,18 @@ def test_lanes_are_shared_and_only_models_are_in_theirs(built):
     for event in built.fns.values():
         lanes.setdefault(event.concurrency_id, set()).add(event.name)
         limits.setdefault(event.concurrency_id, set()).add(event.concurrency_limit)
-    assert lanes["model"] == {"explain", "answer_link", "choose_word", "compare", "compare_if_new"}
+    assert lanes["model"] == {
+        "explain",
+        "answer_link",
+        "choose_word",
+        "compare",
+        "compare_if_new",
+        "make",
+        "generate",
+    }
     assert lanes["download"] == {"fetch", "fetch_link"}
     assert lanes["redraw"] == {"redraw", "redraw_if_restyled"}
-    files = 1 + len(export.SAVERS) + len(compare_export.SAVERS)
+    files = 1 + len(export.SAVERS) + len(compare_export.SAVERS) + len(generate_export.SAVERS)
     assert sum(event.concurrency_id == "save" for event in built.fns.values()) == files
     assert (limits["model"], limits["save"]) == ({1}, {2})
 
@@ -313,3 +321,64 @@ def test_the_server_keeps_a_limited_number_of_visitors(monkeypatch):
     page.serve(in_a_loop(gr.Blocks), "", None)
     assert asked["state_session_capacity"] == page.SESSIONS < 1000
     assert asked["server_name"] is None
+
+
+# --- boxes on a visitor's own picture ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def own_view(tmp_path_factory):
+    """A view of a picture of the visitor's own, which shows scene 18 without saying so."""
+    path = tmp_path_factory.mktemp("own") / "mine.png"
+    toyland.draw_scene(toyland.sample_scene(18), 320).save(path)
+    return view.look(view.Picture(path=str(path)), ("a blue boat", "a pink fish"), "toy-vit", ("itsm",))
+
+
+def boxes_on(*boxes) -> dict:
+    keys = ("phrase", "left", "top", "right", "bottom")
+    return {"boxes": [dict(zip(keys, box, strict=True)) for box in boxes]}
+
+
+def test_maps_are_measured_on_boxes_that_are_drawn(own_view):
+    plain = events.redraw(own_view, 0.6, "viridis", False, None)
+    assert all("caption" not in card["maps"][0] for card in plain["cards"])
+    whole = boxes_on(("", 0.0, 0.0, 1.0, 0.5))
+    drawn = events.redraw(own_view, 0.6, "viridis", False, whole)
+    for card, explanations in zip(drawn["cards"], own_view.explanations["itsm"], strict=True):
+        mask = np.zeros((320, 320), bool)
+        mask[:160] = True
+        share = metrics.share_inside(explanations.heatmap, mask)
+        hit = metrics.pointing_hit(explanations.heatmap, mask)
+        caption = card["maps"][0]["caption"]
+        assert f"{share:.0%}".replace("%", " %") in caption
+        assert "which is 50 % of the picture" in caption
+        assert f"pointing game: {'hit' if hit else 'miss'}" in caption
+
+
+def test_a_box_that_is_named_counts_for_its_prompt(own_view):
+    held = boxes_on(("Blue boat", 0.0, 0.0, 0.5, 0.5), ("", 0.5, 0.5, 1.0, 1.0), ("", 0.0, 0.5, 0.5, 1.0))
+    drawn = events.redraw(own_view, 0.6, "viridis", False, held)
+    boat, fish = (card["maps"][0]["caption"] for card in drawn["cards"])
+    assert "in your box, which is 25 %" in boat
+    assert "in your boxes, which are 50 %" in fish
+    only = events.redraw(own_view, 0.6, "viridis", False, boxes_on(("blue boat", 0.0, 0.0, 0.5, 0.5)))
+    assert "caption" not in only["cards"][1]["maps"][0]
+
+
+def test_boxes_that_say_nothing_or_no_page_writes(own_view):
+    full = events.redraw(own_view, 0.6, "viridis", False, boxes_on(("", 0.0, 0.0, 1.0, 1.0)))
+    assert "caption" not in full["cards"][0]["maps"][0]
+    for held in ("boxes", {"boxes": 5}, boxes_on(("", "0", 0, 1, 1)), boxes_on(*[("", 0, 0, 1, 1)] * 17)):
+        with pytest.raises(gr.Error, match="allowed"):
+            events.redraw(own_view, 0.6, "viridis", False, held)
+
+
+def test_the_canvas_follows_the_picture(own_view):
+    shown, canvas, boxed = events.show_where(own_view, None)
+    assert shown["visible"]
+    assert canvas["background"].startswith("data:image/jpeg")
+    assert (canvas["aspect"], boxed) == (1.0, own_view.picture.path)
+    assert events.show_where(own_view, boxed)[2] == boxed
+    scene_view = replace(own_view, picture=view.scene_picture(18))
+    hidden, empty, boxed = events.show_where(scene_view, boxed)
+    assert (hidden["visible"], empty["boxes"], empty["background"], boxed) == (False, [], None, None)

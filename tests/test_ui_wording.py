@@ -5,6 +5,7 @@ import re
 import pytest
 
 from explain import CATALOGUE, METHODS, WORD_METHODS
+from guidance.catalogue import GENERATORS
 from ui import choices, wording
 
 
@@ -49,7 +50,7 @@ def test_the_first_note_is_the_note_of_the_catalogue():
 
 
 def test_the_first_labels_are_those_of_the_library():
-    known = {name: item.label for name, item in (*CATALOGUE.items(), *METHODS.items())}
+    known = {name: item.label for name, item in (*CATALOGUE.items(), *METHODS.items(), *GENERATORS.items())}
     assert {name: known[name] for name in choices.FIRST_LABELS} == choices.FIRST_LABELS
 
 

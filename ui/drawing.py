@@ -12,11 +12,14 @@ import numpy as np
 from PIL import Image
 
 from ui import wording
-from ui.view import Picture, Subject, View, shrink, subject
+from ui.box_canvas import canvas_value
+from ui.view import Picture, Subject, View, shrink
+from ui.where import found_in, known_subject
 from ui.wording import sentence
 
 if TYPE_CHECKING:
     import explain
+    from guidance.boxes import Box
 
 COLORMAPS = {  # all of them keep their order for colour-blind readers and in print
     "viridis": "Purple–yellow",
@@ -24,15 +27,19 @@ COLORMAPS = {  # all of them keep their order for colour-blind readers and in pr
     "magma": "Black–rose",
     "gray": "Black–white",
 }
+CANVAS = 640  # pixels of the longer side
 
 
 @dataclass(frozen=True)
 class Look:
-    """How maps are drawn: opacity in [0, 1], a key of COLORMAPS, and whether the first map is turned around."""
+    """How maps are drawn: opacity in [0, 1], a key of COLORMAPS, and whether the first map is turned around. `boxes`:
+    where the visitor says that things are, in a picture that is not drawn.
+    """
 
     opacity: float = 0.6
     colormap: str = "viridis"
     turned: bool = False
+    boxes: tuple[Box, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.opacity <= 1:
@@ -54,6 +61,13 @@ def waiting(picture: Picture) -> dict[str, Any]:
     return {"cards": [], "waiting": encoded(shrink(picture.open()))}
 
 
+def canvas_over(view: View) -> dict[str, Any]:
+    """An empty canvas for boxes over the view's picture, which is made small: it travels with every event."""
+    small = view.shown.copy()
+    small.thumbnail((CANVAS, CANVAS))
+    return canvas_value((), encoded(small), view.shown.width / view.shown.height, "Your picture")
+
+
 def drawn_map(explanation: explain.Explanation, turned: bool) -> np.ndarray:
     """The raw map (h, w), or the map turned around: what scored lowest becomes highest."""
     heatmap = np.asarray(explanation.heatmap, dtype=np.float32)
@@ -62,7 +76,7 @@ def drawn_map(explanation: explain.Explanation, turned: bool) -> np.ndarray:
 
 def _card(view: View, look: Look, index: int) -> dict[str, Any]:
     first = view.explanations[view.methods[0]][index]
-    truth = subject(view, index)
+    truth = known_subject(view, look.boxes, index)
     notes = [sentence(note) for found in view.explanations.values() for note in found[index].notes]
     if view.picture.scene is not None and truth is None:
         notes.append(
@@ -104,6 +118,8 @@ def _map(view: View, look: Look, index: int, method: str, truth: Subject | None)
         msc = contrast_points(values, truth.mask)
         drawn["contrast"] = wording.signed(msc)
         drawn["caption"] = wording.contrast(method, msc, truth.name, truth.rest, turned)
+        if view.picture.scene is None:
+            drawn["caption"] += " " + found_in(values, truth)
     return drawn
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 import toyland
-from ui import choices, downloads, drawing, export, wording
+from ui import box_canvas, choices, downloads, drawing, export, where, wording
 from ui.asking import GALLERY_SEEDS
 from ui.drawing import Look
 from ui.errors import in_plain_words, told
@@ -132,9 +132,21 @@ def _scene(seed: int, prompts: str, suggested: str) -> Shown:
 
 
 @told
-def redraw(view: View | None, opacity: float, colormap: str, turned: bool) -> dict[str, Any]:
-    """The kept maps as cards; no model runs, so no lane is needed."""
-    return drawing.cards(_answered(view), Look(opacity, colormap, turned))
+def redraw(
+    view: View | None, opacity: float, colormap: str, turned: bool, boxes: Any = None
+) -> dict[str, Any]:
+    """The kept maps as cards; no model runs, so no lane is needed. `boxes`: what the canvas holds."""
+    return drawing.cards(_answered(view), Look(opacity, colormap, turned, where.read_where(boxes)))
+
+
+def show_where(view: View | None, boxed: str | None) -> tuple[Any, Any, str | None]:
+    """Boxes can be drawn on a picture of the visitor's own. `boxed`: the picture that they can be drawn on now."""
+    path = None if view is None else view.picture.path
+    if path == boxed:
+        return gr.skip(), gr.skip(), path
+    if view is None or path is None:
+        return gr.update(visible=False), box_canvas.canvas_value(()), path
+    return gr.update(visible=True), drawing.canvas_over(view), path
 
 
 @told
@@ -145,11 +157,11 @@ def choose_word(event: gr.EventData, view: View | None) -> View:
 
 
 def save_map(
-    event: gr.EventData, view: View | None, opacity: float, colormap: str, turned: bool
+    event: gr.EventData, view: View | None, opacity: float, colormap: str, turned: bool, boxes: Any = None
 ) -> Iterator[str]:
     """One map over the picture at full size, as a file."""
     with in_plain_words():
-        seen, look_now = _answered(view), Look(opacity, colormap, turned)
+        seen, look_now = _answered(view), Look(opacity, colormap, turned, where.read_where(boxes))
         card, place = _event_field(event, "card", int), _event_field(event, "map", int)
         if not (0 <= card < len(seen.prompts) and 0 <= place < len(seen.methods)):
             raise ValueError("this map is not on the page any more: press Explain and save it again")
@@ -158,10 +170,12 @@ def save_map(
     )
 
 
-def save_as(kind: str, view: View | None, opacity: float, colormap: str, turned: bool) -> Iterator[str]:
+def save_as(
+    kind: str, view: View | None, opacity: float, colormap: str, turned: bool, boxes: Any = None
+) -> Iterator[str]:
     """Everything on the page as a file of one kind, a key of export.SAVERS."""
     with in_plain_words():
-        seen, look_now = _answered(view), Look(opacity, colormap, turned)
+        seen, look_now = _answered(view), Look(opacity, colormap, turned, where.read_where(boxes))
     yield from saved_file(lambda folder: export.SAVERS[kind](seen, look_now, folder))
 
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from ui import choices, drawing, export, wording
 from ui.asking import picture_chooser
+from ui.box_canvas import BoxCanvas, canvas_value
 from ui.cards import Cards
 from ui.choice import Choice, Option, choice_value
 from ui.drawing import COLORMAPS, Look
@@ -28,6 +29,7 @@ def build_tab(default_model: str) -> Controls:
         "picture": gr.State(Picture()),
         "view": gr.State(None, time_to_live=VIEW_SECONDS),
         "suggested": gr.State(""),
+        "boxed": gr.State(None),
         "default_model": gr.State(default_model),
     }
     with gr.Row(elem_id="explain-tab", elem_classes="tab-row"):
@@ -54,6 +56,9 @@ def _asking(question: Question) -> dict[str, Any]:
         elem_id="prompts",
         elem_classes="prompt-box",
     )
+    with gr.Accordion("Where is the thing? Draw a box", open=False, visible=False) as parts["where_box"]:
+        gr.Markdown(wording.WHERE)
+        parts["where"] = BoxCanvas(canvas_value(()), elem_id="where")
     parts["explain"] = gr.Button("Explain", variant="primary", elem_id="explain")
     parts["status"] = gr.Markdown("The model is waking up.", elem_id="status", elem_classes="status-line")
     parts["model"] = Choice(choices.plain("Model", question.model), elem_id="model")

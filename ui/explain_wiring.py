@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from ui import explain_events as events
+from ui.box_canvas import BoxCanvas
 from ui.cards import Cards
 from ui.choice import Choice
 from ui.lanes import (
@@ -41,7 +42,10 @@ class Controls:
     view: gr.State
     suggested: gr.State
     default_model: gr.State
+    boxed: gr.State
     image: PictureInput
+    where_box: gr.Accordion
+    where: BoxCanvas
     gallery: gr.Gallery
     new_scene: gr.Button
     prompts: gr.Textbox
@@ -74,7 +78,13 @@ def _ask(c: Controls, after: Event) -> tuple[Dependency, Dependency, Dependency]
     """A question: the model's files are fetched, the model is asked, the cards are drawn."""
     fetched = after(events.fetch, [c.model], None, **_fetching(c))
     asked = fetched.success(events.explain, _question(c), _answer(c), **_asking(c))
-    return fetched, asked, _draw(c, asked.success)
+    return fetched, asked, _draw_answer(c, asked)
+
+
+def _draw_answer(c: Controls, asked: Dependency) -> Dependency:
+    """The cards of another answer; boxes of the picture before do not count any more."""
+    where = asked.success(events.show_where, [c.view, c.boxed], [c.where_box, c.where, c.boxed], **QUIET)
+    return _draw(c, where.success)
 
 
 def _draw(c: Controls, after: Event) -> Dependency:
@@ -90,7 +100,7 @@ def _answer(c: Controls) -> list[Any]:
 
 
 def _drawn(c: Controls) -> list[Any]:
-    return [c.opacity, c.colormap, c.turned]
+    return [c.opacity, c.colormap, c.turned, c.where]
 
 
 def _shown(c: Controls) -> list[Any]:
@@ -112,7 +122,7 @@ def _connect_opening(c: Controls) -> None:
     opened = page.load(events.read_link, [c.default_model], put, **QUIET)
     fetched = opened.then(events.fetch_link, [c.default_model, c.model], None, **_fetching(c))
     answered = fetched.then(events.answer_link, [c.default_model, *_question(c)], _answer(c), **_asking(c))
-    _draw(c, answered.success)
+    _draw_answer(c, answered)
     _list_models(c, answered.then)
 
 
@@ -145,7 +155,7 @@ def _connect_questions(c: Controls) -> None:
 
 def _connect_drawing(c: Controls) -> None:
     """Strength, colours, reversal: the kept maps are drawn again; the last wish wins."""
-    for trigger in (c.opacity.input, c.colormap.choose, c.turned.input):
+    for trigger in (c.opacity.input, c.colormap.choose, c.turned.input, c.where.input):
         _draw(c, trigger)
 
 

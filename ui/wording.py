@@ -31,6 +31,10 @@ EXPLAINER = """
 - Every map has its own colours: its lowest value is dark and its highest bright, however small the difference.
 - A map shows what one model did with one picture. It is no proof of where the thing is, nor of why the world is so.
 """
+WHERE = (
+    "Then every map says how much of it is in your box, and whether its brightest point is. A box that is named like a "
+    "prompt counts for that prompt; boxes without a name count for all others."
+)
 COMPARE_EXPLAINER = """
 - **Contrast** (mSC) is the map's mean on the thing minus its mean off it, from −100 to 100: above 0 the thing is
   brighter than the rest. **Overlap** (IoU) compares the brightest part of the map with the thing, at the threshold that
