@@ -16,7 +16,7 @@ from PIL import Image
 
 import toyland
 from explain import METHODS, metrics
-from ui import choices, compare_export, device, drawing, export, generate_export, link, page, view
+from ui import choices, compare_export, device, drawing, export, generate_export, link, page, view, wording
 from ui import explain_events as events
 from ui.drawing import COLORMAPS, Look
 
@@ -350,7 +350,7 @@ def test_maps_are_measured_on_boxes_that_are_drawn(own_view):
         share = metrics.share_inside(explanations.heatmap, mask)
         hit = metrics.pointing_hit(explanations.heatmap, mask)
         caption = card["maps"][0]["caption"]
-        assert f"{share:.0%}".replace("%", " %") in caption
+        assert wording.percent(share) in caption
         assert "which is 50 % of the picture" in caption
         assert f"pointing game: {'hit' if hit else 'miss'}" in caption
 

@@ -6,6 +6,7 @@ Gradio runs what it finds in templates.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +39,11 @@ class BoxCanvas(gr.HTML):
         super().__init__(
             value=value or canvas_value(()),
             html_template='<div class="tl-boxes"></div>',
-            js_on_load="\n".join((_HERE / part).read_text(encoding="utf-8") for part in _SCRIPTS),
+            js_on_load=_script(),
             apply_default_css=False,
             elem_id=elem_id,
             elem_classes="box-canvas",
             render=render,  # Gradio passes it when it makes the component again for an update
-            colours=list(COLOURS),
         )
 
     def api_info(self) -> dict[str, Any]:
@@ -71,6 +71,14 @@ class BoxCanvas(gr.HTML):
 
     def example_value(self) -> dict[str, Any]:
         return self.example_payload()
+
+
+def _script() -> str:
+    """The scripts, with the colours before them: a property of their own would be lost where a canvas that was hidden
+    is shown.
+    """
+    parts = [(_HERE / part).read_text(encoding="utf-8") for part in _SCRIPTS]
+    return "\n".join([f"const COLOURS = {json.dumps(COLOURS)};", *parts])
 
 
 def canvas_value(

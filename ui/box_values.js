@@ -31,7 +31,7 @@ const ink = (colour) => {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#111111" : "#ffffff";
 };
 const paint = (node, place) => {
-  const colour = props.colours[place % props.colours.length];
+  const colour = COLOURS[place % COLOURS.length];
   node.style.setProperty("--box", colour);
   node.style.setProperty("--ink", ink(colour));
 };

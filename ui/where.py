@@ -10,6 +10,7 @@ import numpy as np
 
 from ui.box_canvas import plain_boxes
 from ui.view import Subject, View, subject
+from ui.wording import percent
 
 if TYPE_CHECKING:
     from guidance.boxes import Box
@@ -56,12 +57,14 @@ def found_in(values: np.ndarray, subject: Subject) -> str:
     """One sentence on a raw map (h, w) and a box: what lies in it, and whether the map points there."""
     from explain import metrics
 
-    share, area = metrics.share_inside(values, subject.mask), subject.mask.mean()
+    share, area = (
+        percent(part) for part in (metrics.share_inside(values, subject.mask), float(subject.mask.mean()))
+    )
     hit = metrics.pointing_hit(values, subject.mask)
     return (
-        f"{share:.0%} of its brightness is in {subject.name}, which {_is(subject)} {area:.0%} of the picture; its "
-        f"brightest point is {'inside' if hit else 'outside'} (pointing game: {'hit' if hit else 'miss'})."
-    ).replace("%", " %")
+        f"{share} of its brightness is in {subject.name}, which {_is(subject)} {area} of the picture; its brightest "
+        f"point is {'inside' if hit else 'outside'} (pointing game: {'hit' if hit else 'miss'})."
+    )
 
 
 def _is(subject: Subject) -> str:

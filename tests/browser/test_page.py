@@ -235,3 +235,27 @@ def test_who_waits_for_a_download_sees_it_and_blocks_nobody(browser, tmp_path):
         arrived.touch()
         expect(page.locator("#status")).to_contain_text("ResNet", timeout=PATIENCE)
         expect(page.locator(".tl-map img").first).not_to_have_attribute("src", before)
+
+
+def test_maps_are_measured_on_a_box_that_is_drawn_over_an_own_picture(page, address, tmp_path):
+    open_page(page, address)
+    expect(page.locator("#where")).to_be_hidden()
+    picture = tmp_path / "mine.png"
+    toyland.draw_scene(toyland.sample_scene(77), 600).save(picture)
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture input[type=file]").set_input_files(picture)
+    page.get_by_role("button", name=re.compile("Where is the thing")).click(timeout=PATIENCE)
+    canvas = page.locator("#where .tl-canvas")
+    canvas.scroll_into_view_if_needed()
+    frame = canvas.bounding_box()
+    assert frame
+    page.mouse.move(frame["x"] + 0.1 * frame["width"], frame["y"] + 0.1 * frame["height"])
+    page.mouse.down()
+    page.mouse.move(frame["x"] + 0.6 * frame["width"], frame["y"] + 0.6 * frame["height"], steps=5)
+    page.mouse.up()
+    page.keyboard.press("Escape")
+    finding = page.locator(".tl-finding").first
+    expect(finding).to_contain_text(re.compile("which is 2[3-7] % of the picture"), timeout=PATIENCE)
+    expect(finding).to_contain_text(re.compile("pointing game: (hit|miss)"))
+    page.locator("#gallery button.thumbnail-item").first.click()
+    expect(page.locator("#where")).to_be_hidden(timeout=PATIENCE)
