@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from guidance.records import read_record
-from ui import choices, generate_export, generate_link, generators, making, wording
+from ui import choices, first_run, generate_export, generate_link, generators, making, wording
 from ui import generate_events as events
 from ui.box_canvas import canvas_value
 from ui.generate_examples import EXAMPLES, FIRST
@@ -273,3 +273,16 @@ def test_out_of_memory_says_what_would_fit(monkeypatch):
         list(make(QUICK))
     monkeypatch.undo()
     assert list(make(replace(QUICK, steps=1)))[-1].finished
+
+
+def test_the_page_opens_with_a_finished_run():
+    """One of the wish that stands beside it, with all that a run on the page has."""
+    value = first_run.stored()
+    recipe, _ = first_run.WISH.read()
+    assert value["state"] == "finished"
+    assert [frame["index"] for frame in value["frames"]] == list(range(recipe.preset.sampling.steps + 1))
+    for edge in ("left", "top", "right", "bottom"):
+        assert [box[edge] for box in value["boxes"]] == [box[edge] for box in first_run.WISH.boxes]
+    assert value["alone"]["src"] != value["frames"][-1]["src"]
+    assert " ".join(word["text"] for word in value["words"]) == first_run.WISH.prompt
+    assert all(len(frame["maps"]) == 2 for frame in value["frames"])

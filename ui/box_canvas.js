@@ -104,7 +104,7 @@ band.hidden = true;
 let measured = false;
 new ResizeObserver(() => {
   if (!root.clientWidth) return;
-  if (!measured) list.open = root.clientWidth >= 480;
+  if (!measured) list.open = root.clientWidth >= 640;
   measured = true;
   drawBoard(); // a box that has become small has fewer handles
 }).observe(root);

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import choices, generate_export, wording
+from ui import choices, first_run, generate_export, wording
 from ui.box_canvas import BoxCanvas, canvas_value
 from ui.choice import Choice
 from ui.explain_tab import VIEW_SECONDS
@@ -15,7 +15,6 @@ from ui.generate_examples import EXAMPLES, FIRST
 from ui.generate_wiring import Controls, connect
 from ui.keeping import keeping
 from ui.making import Wish
-from ui.run_drawing import WAITING
 from ui.run_view import RunView
 
 LINK = "Link to these boxes and settings"
@@ -29,7 +28,7 @@ def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab) -> None:
         with gr.Column(scale=5, min_width=320, elem_classes="asking"):
             asking = _asking(first)
         with gr.Column(scale=8, min_width=320, elem_classes="answers"):
-            answers: dict[str, Any] = {"view": RunView(WAITING, elem_id="run")}
+            answers: dict[str, Any] = {"view": RunView(first_run.stored(), elem_id="run")}
             answers |= keeping(generate_export.SAVERS, LINK, "generate-")
             with gr.Accordion("What am I seeing, and what can it not tell me?", open=False):
                 gr.Markdown(wording.GENERATE_EXPLAINER)

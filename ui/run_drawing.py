@@ -19,14 +19,6 @@ if TYPE_CHECKING:
 
 PALETTE = "magma"
 PREVIEW = 384  # pixels of the longer side of pictures that are on their way; the finished one is whole
-WAITING: dict[str, Any] = {
-    "state": "empty",
-    "frames": [],
-    "boxes": [],
-    "targets": [],
-    "words": [],
-    "notes": [],
-}
 
 
 class RunDrawing:
