@@ -22,12 +22,12 @@ def opened(page: Page, address: str, query: str = QUICK) -> None:
 
 def make(page: Page) -> None:
     page.locator("#make").click()
-    page.locator(".tl-run-page[data-state=running]").wait_for(timeout=PATIENCE)
 
 
 def finished(page: Page) -> None:
-    page.locator(".tl-run-page[data-state=finished]").wait_for(timeout=PATIENCE)
+    """Waits for the end of the first run of a page, or of one after a run that was stopped."""
     expect(page.locator("#generate-status")).to_contain_text("guided by toy-vit", timeout=PATIENCE)
+    page.locator(".tl-run-page[data-state=finished]").wait_for(timeout=PATIENCE)
 
 
 def draw(page: Page, start: tuple[float, float], end: tuple[float, float], name: str) -> None:
@@ -86,6 +86,7 @@ def test_boxes_are_drawn_and_a_picture_is_made_kept_and_made_again(page, address
 def test_the_picture_is_seen_while_it_forms_and_can_be_stopped(page, address):
     opened(page, address, QUICK.replace("steps=6", "steps=1000"))
     make(page)
+    page.locator(".tl-run-page[data-state=running]").wait_for(timeout=PATIENCE)
     canvas = page.locator(".tl-run-main canvas").first
     expect(canvas).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".tl-run-headline")).to_have_text(re.compile("Step [1-9]"), timeout=PATIENCE)
@@ -106,9 +107,12 @@ def test_what_is_wrong_is_told_and_the_next_wish_works(page, address):
     expect(page.locator(".toast-body")).to_contain_text("There is no box yet", timeout=PATIENCE)
     page.get_by_role("button", name="Cat and car").click()
     expect(page.locator(".tl-box")).to_have_count(2)
-    opened(page, address, QUICK)
+    expect(page.locator("#generator select")).to_have_value("toy-sd")
+    page.locator("#more-settings button").first.click()
+    page.locator("#steps input").fill("2")
     make(page)
     finished(page)
+    expect(page.locator(".tl-run-unguided, .tl-run-alone").first).to_be_visible()
 
 
 def test_what_is_typed_never_runs(page, address):
