@@ -9,10 +9,15 @@ import pytest
 from gradio_client.utils import json_schema_to_python_type
 
 from guidance.boxes import MAX_BOXES, Box, parse_boxes
-from ui.box_canvas import COLOURS, MOST, BoxCanvas, canvas_value, plain_boxes, read_boxes
+from ui.box_canvas import COLOURS, MOST, BoxCanvas, canvas_value, plain_boxes
 
 CAT = {"phrase": "red cat", "left": 0.1, "top": 0.2, "right": 0.45, "bottom": 0.6}
 CAR = {"phrase": "blue car", "left": 0.5, "top": 0.5, "right": 1.0, "bottom": 1.0}
+
+
+def read_boxes(value):
+    """As handlers do."""
+    return parse_boxes(plain_boxes(value))
 
 
 def test_boxes_go_to_the_page_and_back():

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+
+from ui.cards import script
 
 if TYPE_CHECKING:
     from guidance.boxes import Box
@@ -20,13 +21,13 @@ MOST = 16  # boxes; the library takes no more
 # Box 1, 2, ...; the ninth begins again. Told apart with any colour vision (Okabe and Ito, and Tol's indigo).
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442", "#332288")
 
-_HERE = Path(__file__).parent
-_SCRIPTS = ("dom.js", "box_values.js", "box_board.js", "box_form.js", "box_pointer.js", "box_canvas.js")
-_KEYS = ("phrase", "left", "top", "right", "bottom")
+_SCRIPTS = ("box_values.js", "box_board.js", "box_form.js", "box_pointer.js", "box_canvas.js")
+EDGES = ("left", "top", "right", "bottom")
+_KEYS = ("phrase", *EDGES)
 
 
 class BoxCanvas(gr.HTML):
-    """Draws, moves and names boxes. Set it with canvas_value(); handlers read what they get with read_boxes().
+    """Draws, moves and names boxes. Set it with canvas_value(); handlers read what they get with plain_boxes().
 
     Event: `input`, when a visitor has finished a gesture, a key or a text; listen with trigger_mode="always_last",
     or what is done while a handler runs is not heard. `change` comes as well, and also when Python sets another
@@ -48,7 +49,7 @@ class BoxCanvas(gr.HTML):
 
     def api_info(self) -> dict[str, Any]:
         fraction = {"type": "number", "minimum": 0, "maximum": 1}
-        edges = dict.fromkeys(_KEYS[1:], fraction)
+        edges = dict.fromkeys(EDGES, fraction)
         box = {
             "type": "object",
             "properties": {"phrase": {"type": "string"}} | edges,
@@ -77,8 +78,7 @@ def _script() -> str:
     """The scripts, with the colours before them: a property of their own would be lost where a canvas that was hidden
     is shown.
     """
-    parts = [(_HERE / part).read_text(encoding="utf-8") for part in _SCRIPTS]
-    return "\n".join([f"const COLOURS = {json.dumps(COLOURS)};", *parts])
+    return f"const COLOURS = {json.dumps(COLOURS)};\n{script(*_SCRIPTS)}"
 
 
 def canvas_value(
@@ -107,13 +107,6 @@ def plain_boxes(value: object) -> list[Any]:
     if not isinstance(boxes, (list, tuple)):
         raise ValueError("the boxes are not as the page writes them; allowed: an object with a list, boxes")
     return [_plain(box) for box in boxes]
-
-
-def read_boxes(value: object) -> tuple[tuple[Box, ...], tuple[str, ...]]:
-    """The boxes in what BoxCanvas holds, and notes on what was put right; ValueError says what is wrong."""
-    from guidance.boxes import parse_boxes
-
-    return parse_boxes(plain_boxes(value))
 
 
 def _plain(box: object) -> Any:

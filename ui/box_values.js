@@ -25,16 +25,8 @@ const where = (box) => {
   return `from ${left} to ${right} across, ${top} to ${bottom} down`;
 };
 
-// Boxes have the colours of their numbers; what is written on a colour is black or white, whichever is plainer.
-const ink = (colour) => {
-  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#111111" : "#ffffff";
-};
-const paint = (node, place) => {
-  const colour = COLOURS[place % COLOURS.length];
-  node.style.setProperty("--box", colour);
-  node.style.setProperty("--ink", ink(colour));
-};
+// Boxes have the colours of their numbers.
+const paint = (node, place) => coloured(node, COLOURS[place % COLOURS.length]);
 
 const said = make("p", "tl-said");
 said.setAttribute("role", "status");

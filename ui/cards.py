@@ -14,9 +14,9 @@ import gradio as gr
 _HERE = Path(__file__).parent
 
 
-def script(name: str) -> str:
-    """A component's script after dom.js, on which it builds."""
-    return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in ("dom.js", name))
+def script(*names: str) -> str:
+    """A component's scripts after dom.js, on which they build."""
+    return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in ("dom.js", *names))
 
 
 class Cards(gr.HTML):

@@ -70,11 +70,6 @@ def model_label(name: str) -> str:
     return find(name).label
 
 
-def generators_plain(selected: str) -> dict[str, Any]:
-    """The list of generators before the library has been loaded."""
-    return plain("Generator", selected)
-
-
 def generators(selected: str) -> dict[str, Any]:
     """Every generator; those that cannot be had here and now are greyed, with the reason."""
     from guidance.catalogue import GENERATORS

@@ -14,15 +14,13 @@ from ui import compare_events as events
 from ui import explain_events
 from ui.choice import Choice
 from ui.explain_wiring import Controls as ExplainControls
+from ui.keeping import save, show_link
 from ui.lanes import (
     DOWNLOAD_LANE,
     DRAWING_LANE,
-    FULL_LINK,
     MODEL_LANE,
     PRIVATE,
     QUIET,
-    SAVE_FILE,
-    SAVE_LANE,
 )
 from ui.picture_input import PictureInput
 from ui.tiles import TileGrid
@@ -158,15 +156,6 @@ def _connect_questions(c: Controls) -> list[Dependency]:
 
 
 def _connect_files(c: Controls) -> None:
-    """Downloads: the server writes the file, the page saves it. And the link."""
     for kind, button in c.savers.items():
-        saved = button.click(
-            partial(events.save_as, kind),
-            [c.found, *_style(c)],
-            [c.file],
-            show_progress_on=c.status,
-            **SAVE_LANE,
-            **PRIVATE,
-        )
-        saved.success(None, [c.file], None, js=SAVE_FILE, **PRIVATE)
-    c.query.change(None, [c.query], [c.link], js=FULL_LINK, **PRIVATE)
+        save(button.click, partial(events.save_as, kind), [c.found, *_style(c)], c.file, c.status)
+    show_link(c.query, c.link)

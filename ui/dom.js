@@ -46,3 +46,15 @@ const waitingCard = (source) => {
   article.append(image, make("p", "", "The model is waking up. The maps appear here in a moment."));
   return article;
 };
+
+// What is written on a colour is black or white, whichever is plainer.
+const ink = (colour) => {
+  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#111111" : "#ffffff";
+};
+
+const coloured = (node, colour) => {
+  node.style.setProperty("--box", colour);
+  node.style.setProperty("--ink", ink(colour));
+  return node;
+};

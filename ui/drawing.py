@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,8 @@ def waiting(picture: Picture) -> dict[str, Any]:
 
 def canvas_over(view: View) -> dict[str, Any]:
     """An empty canvas for boxes over the view's picture, which is made small: it travels with every event."""
-    small = view.shown.copy()
-    small.thumbnail((CANVAS, CANVAS))
-    return canvas_value((), encoded(small), view.shown.width / view.shown.height, "Your picture")
+    shown = view.shown
+    return canvas_value((), encoded(shrink(shown, CANVAS)), shown.width / shown.height, "Your picture")
 
 
 def drawn_map(explanation: explain.Explanation, turned: bool) -> np.ndarray:
@@ -82,21 +82,25 @@ def _card(view: View, look: Look, index: int) -> dict[str, Any]:
         notes.append(
             "Nothing in this scene goes by that name, so there is no right place to compare the maps with."
         )
-    words = view.words(index)
-    strongest = max((share for _, share in words), default=1.0) or 1.0
     return {
         "prompt": first.prompt,
         "score": wording.score(first.score),
         "probability": first.probability,
         "percent": wording.percent(first.probability),
         "selected": view.selected.get(index),
-        "words": [
-            {"text": text, "percent": wording.percent(share), "strength": share / strongest}
-            for text, share in words
-        ],
+        "words": word_list(view.words(index)),
         "notes": list(dict.fromkeys(notes)),
         "maps": [_map(view, look, index, method, truth) for method in view.methods],
     }
+
+
+def word_list(words: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
+    """Words and their shares as the page colours them: the strongest fully."""
+    strongest = max((share for _, share in words), default=1.0) or 1.0
+    return [
+        {"text": text, "percent": wording.percent(share), "strength": share / strongest}
+        for text, share in words
+    ]
 
 
 def _map(view: View, look: Look, index: int, method: str, truth: Subject | None) -> dict[str, Any]:

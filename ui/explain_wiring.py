@@ -16,15 +16,13 @@ from ui import explain_events as events
 from ui.box_canvas import BoxCanvas
 from ui.cards import Cards
 from ui.choice import Choice
+from ui.keeping import save, show_link
 from ui.lanes import (
     DOWNLOAD_LANE,
     DRAWING_LANE,
-    FULL_LINK,
     MODEL_LANE,
     PRIVATE,
     QUIET,
-    SAVE_FILE,
-    SAVE_LANE,
 )
 from ui.picture_input import PictureInput
 
@@ -160,14 +158,8 @@ def _connect_drawing(c: Controls) -> None:
 
 
 def _connect_files(c: Controls) -> None:
-    """Downloads: the server writes the file, the page saves it. And the link, which only the browser knows in full."""
-    slow: dict[str, Any] = {"show_progress_on": c.status, **SAVE_LANE, **PRIVATE}
     seen = [c.view, *_drawn(c)]
-    saved = [c.cards.save(events.save_map, seen, [c.file], **slow)]
-    saved += [
-        button.click(partial(events.save_as, kind), seen, [c.file], **slow)
-        for kind, button in c.savers.items()
-    ]
-    for event in saved:
-        event.success(None, [c.file], None, js=SAVE_FILE, **PRIVATE)
-    c.query.change(None, [c.query], [c.link], js=FULL_LINK, **PRIVATE)
+    save(c.cards.save, events.save_map, seen, c.file, c.status)
+    for kind, button in c.savers.items():
+        save(button.click, partial(events.save_as, kind), seen, c.file, c.status)
+    show_link(c.query, c.link)

@@ -53,8 +53,10 @@ async def fetch(generator: str, clip: str, progress: gr.Progress = NO_PROGRESS) 
     """Before a picture is made: the files of both models come to this machine, while others go on with theirs."""
     from guidance.catalogue import find
 
+    def told(done: float, what: str) -> None:
+        progress(done, desc=what)
+
     with in_plain_words():
-        told = lambda done, what: progress(done, desc=what)  # noqa: E731
         await downloads.wait_for(clip or find(generator).guide, told)
         await downloads.wait_for(generator, told, generators.fetch)
 
@@ -104,7 +106,7 @@ def shown(wish: Wish) -> Shown:
         wish.preset,
         wish.seed,
         wish.weight,
-        choices.generators_plain(wish.generator),
+        choices.plain("Generator", wish.generator),
         wish.clip,
         wish.steps,
     )

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlencode
 
+from ui.box_canvas import EDGES
 from ui.making import Wish
 
 GENERATE_TAB = "generate"  # its id among the tabs
 LONGEST_BOXES = 8000  # characters
-_EDGES = ("left", "top", "right", "bottom")
 
 
 def read_query(query: Mapping[str, str], first: Wish) -> tuple[Wish, str | None]:
@@ -45,7 +45,7 @@ def read_query(query: Mapping[str, str], first: Wish) -> tuple[Wish, str | None]
 
 def write_query(wish: Wish, first: Wish) -> str:
     """The query that opens a wish again that could be read."""
-    boxes = [[box["phrase"], *(round(float(box[edge]), 3) for edge in _EDGES)] for box in wish.boxes]
+    boxes = [[box["phrase"], *(round(float(box[edge]), 3) for edge in EDGES)] for box in wish.boxes]
     fields = {
         "tab": GENERATE_TAB,
         "prompt": wish.prompt.strip(),
@@ -67,5 +67,5 @@ def _boxes(text: str) -> list[dict[str, object]]:
     found = []
     for phrase, *edges in json.loads(text):
         left, top, right, bottom = (min(max(float(edge), 0.0), 1.0) for edge in edges)
-        found.append(dict(zip(("phrase", *_EDGES), (str(phrase), left, top, right, bottom), strict=True)))
+        found.append(dict(zip(("phrase", *EDGES), (str(phrase), left, top, right, bottom), strict=True)))
     return found

@@ -59,7 +59,7 @@ def _asking(first: Wish) -> dict[str, Any]:
         parts["stop"] = gr.Button("Stop", scale=1, min_width=70, elem_id="generate-stop")
     parts["status"] = gr.Markdown("", elem_id="generate-status", elem_classes="status-line")
     parts["preset"] = gr.Radio(PRESETS, value=first.preset, label="How carefully (preset)", elem_id="preset")
-    parts["generator"] = Choice(choices.generators_plain(first.generator), elem_id="generator")
+    parts["generator"] = Choice(choices.plain("Generator", first.generator), elem_id="generator")
     parts["generator_note"] = gr.Markdown("", elem_id="generator-note", elem_classes="model-note")
     with gr.Accordion("More settings", open=False, elem_id="more-settings"):
         with gr.Row():

@@ -13,7 +13,8 @@ from gradio.events import Dependency
 from ui import generate_events as events
 from ui.box_canvas import BoxCanvas
 from ui.choice import Choice
-from ui.lanes import DOWNLOAD_LANE, FULL_LINK, MODEL_LANE, PRIVATE, QUIET, SAVE_FILE, SAVE_LANE
+from ui.keeping import save, show_link
+from ui.lanes import DOWNLOAD_LANE, MODEL_LANE, PRIVATE, QUIET
 from ui.run_view import RunView
 
 Event = Callable[..., Dependency]
@@ -90,15 +91,6 @@ def _shown(c: Controls) -> list[Any]:
 
 
 def _connect_files(c: Controls) -> None:
-    """Downloads: the server writes the file, the page saves it. And the link."""
     for kind, button in c.savers.items():
-        saved = button.click(
-            partial(events.save_as, kind),
-            [c.run],
-            [c.file],
-            show_progress_on=c.status,
-            **SAVE_LANE,
-            **PRIVATE,
-        )
-        saved.success(None, [c.file], None, js=SAVE_FILE, **PRIVATE)
-    c.query.change(None, [c.query], [c.link], js=FULL_LINK, **PRIVATE)
+        save(button.click, partial(events.save_as, kind), [c.run], c.file, c.status)
+    show_link(c.query, c.link)

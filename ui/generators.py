@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ui import device
 
 if TYPE_CHECKING:
-    from explain import Clip
     from guidance.catalogue import Entry
     from guidance.generate import Step
     from guidance.generators import Generator
@@ -61,6 +59,7 @@ def generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
 
 
 def _generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
+    from guidance.generate import finished_alone
     from guidance.generate import generate as run
     from guidance.memory import GenerationOutOfMemory
 
@@ -71,17 +70,12 @@ def _generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
         for step in steps:
             yield True, step
         if generator.kind == "diffusion":
-            yield False, _unguided(generator, clip, recipe)
+            yield (
+                False,
+                finished_alone(generator, clip, recipe.layout, recipe.seed, asked.sampling, asked.objective),
+            )
     except GenerationOutOfMemory as error:
         raise ValueError(str(error)) from error
-
-
-def _unguided(generator: Generator, clip: Clip, recipe: Recipe) -> Step:
-    """The finished picture of the same seed without guidance, and what the guiding model says of it."""
-    from guidance.generate import finished_alone
-
-    sampling = replace(recipe.preset.sampling, mode="off")
-    return finished_alone(generator, clip, recipe.layout, recipe.seed, sampling, recipe.preset.objective)
 
 
 @lru_cache(maxsize=1)  # only whoever holds the models' lane comes here

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
+
+from ui.lanes import FULL_LINK, PRIVATE, SAVE_FILE, SAVE_LANE
 
 
 def keeping(kinds: Iterable[str], link: str, prefix: str = "") -> dict[str, Any]:
@@ -23,3 +26,20 @@ def keeping(kinds: Iterable[str], link: str, prefix: str = "") -> dict[str, Any]
     file = gr.File(visible="hidden")
     query = gr.Textbox(visible="hidden")
     return {"savers": savers, "file": file, "query": query, "link": shown, "code": code}
+
+
+def save(
+    after: Callable[..., Dependency],
+    handler: Callable[..., Iterator[str]],
+    seen: list[Any],
+    file: gr.File,
+    status: gr.Markdown,
+) -> None:
+    """A download: the server writes the file, the page saves it."""
+    saved = after(handler, seen, [file], show_progress_on=status, **SAVE_LANE, **PRIVATE)
+    saved.success(None, [file], None, js=SAVE_FILE, **PRIVATE)
+
+
+def show_link(query: gr.Textbox, link: gr.Textbox) -> None:
+    """The link, which only the browser knows in full."""
+    query.change(None, [query], [link], js=FULL_LINK, **PRIVATE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ui import device, generators
@@ -52,18 +52,17 @@ class Wish:
 
 @dataclass(frozen=True)
 class Run:
-    """The steps so far that are kept, `every` how many. `alone`: the same seed without guidance. `words`: the prompt's
+    """The steps so far that are kept. `alone`: the same seed without guidance. `words`: the prompt's
     words and their shares of the relevance in the finished picture, which sum to 1.
     """
 
     recipe: Recipe
     notes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
-    every: int = 1
     alone: Step | None = None
     words: tuple[tuple[str, float], ...] = ()
     seconds: float = 0.0
-    finished: bool = field(default=False)
+    finished: bool = False
 
     @property
     def last(self) -> Step | None:
@@ -107,7 +106,7 @@ def _with(now: Run, step: Step) -> Run:
     kept = now.steps
     if kept and kept[-1].index % every:
         kept = kept[:-1]  # the newest is always there, but does not stay
-    return replace(now, steps=(*kept, step), every=every, notes=notes)
+    return replace(now, steps=(*kept, step), notes=notes)
 
 
 def _words(now: Run) -> tuple[tuple[str, float], ...]:

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from ui import wording
-from ui.box_canvas import COLOURS
-from ui.drawing import encoded, scale
+from ui.box_canvas import COLOURS, EDGES
+from ui.drawing import encoded, scale, word_list
 from ui.making import Run
+from ui.view import shrink
 
 if TYPE_CHECKING:
     from guidance.generate import Step
@@ -46,7 +47,7 @@ class RunDrawing:
             "height": last.image.height if last else 1,
             "boxes": [
                 {"phrase": box.phrase, "colour": colours[box.phrase]}
-                | {edge: getattr(box, edge) for edge in ("left", "top", "right", "bottom")}
+                | {edge: getattr(box, edge) for edge in EDGES}
                 for target in targets
                 for box in target.boxes
             ],
@@ -54,10 +55,7 @@ class RunDrawing:
             "palette": scale(PALETTE, 32),
             "frames": [self.frames[step.index] for step in run.steps],
             "alone": frame(run.alone) if run.alone else None,
-            "words": [
-                {"text": word, "strength": strength, "percent": wording.percent(share)}
-                for (word, share), strength in zip(run.words, _strengths(run), strict=True)
-            ],
+            "words": word_list(run.words),
             "notes": [wording.sentence(note) for note in run.notes],
         }
 
@@ -67,7 +65,7 @@ def frame(step: Step) -> dict[str, Any]:
     readings = step.readings
     return {
         "index": step.index,
-        "src": _png(step.image) if step.finished else encoded(_small(step.image)),
+        "src": _png(step.image) if step.finished else encoded(shrink(step.image, PREVIEW)),
         "maps": [_levels(reading.map) for reading in readings if reading.map is not None],
         "similarity": [round(reading.similarity, 4) for reading in readings],
         "inside": [round(reading.inside, 4) for reading in readings],
@@ -81,22 +79,9 @@ def _levels(heatmap: np.ndarray) -> str:
     """A raw map (h, w) as levels from 0 to 255, two hexadecimal digits each, a space between rows: text is many times
     quicker for Gradio to send than lists of numbers. Each map has its own scale; a flat one is 0 everywhere.
     """
-    low, high = float(heatmap.min()), float(heatmap.max())
-    span = high - low
-    scaled = (heatmap - low) / span if span > 0 else np.zeros_like(heatmap)
-    return " ".join(bytes(row).hex() for row in np.rint(255 * scaled).astype(np.uint8))
+    from explain.heatmap import normalise
 
-
-def _strengths(run: Run) -> list[float]:
-    most = max((share for _, share in run.words), default=0.0)
-    return [share / most if most > 0 else 0.0 for _, share in run.words]
-
-
-def _small(picture: Image.Image) -> Image.Image:
-    scale = PREVIEW / max(picture.size)
-    if scale >= 1:
-        return picture
-    return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    return " ".join(bytes(row).hex() for row in np.rint(255 * normalise(heatmap)).astype(np.uint8))
 
 
 def _png(picture: Image.Image) -> str:

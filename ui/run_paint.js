@@ -62,18 +62,6 @@ const paint = (canvas, picture, map, levels) => {
   context.globalAlpha = 1;
 };
 
-// What is written on a colour is black or white, whichever is plainer.
-const ink = (colour) => {
-  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#111111" : "#ffffff";
-};
-
-const coloured = (node, colour) => {
-  node.style.setProperty("--box", colour);
-  node.style.setProperty("--ink", ink(colour));
-  return node;
-};
-
 const chipNode = (number, colour) => coloured(make("span", "tl-run-chip", number), colour);
 
 // The boxes of all targets, or of `only` one, with the numbers of their targets.

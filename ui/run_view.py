@@ -6,14 +6,14 @@ Gradio runs what it finds in templates.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-_HERE = Path(__file__).parent
+from ui.cards import script
+
 _PARTS = ("said", "paint", "player", "curves", "tiles", "view")
-_SCRIPTS = ("dom.js", *(f"run_{part}.js" for part in _PARTS))
+_SCRIPTS = tuple(f"run_{part}.js" for part in _PARTS)
 
 
 class RunView(gr.HTML):
@@ -28,7 +28,7 @@ class RunView(gr.HTML):
         super().__init__(
             value=value or {"state": "empty"},
             html_template='<div class="tl-run"></div>',
-            js_on_load="\n".join((_HERE / part).read_text(encoding="utf-8") for part in _SCRIPTS),
+            js_on_load=script(*_SCRIPTS),
             apply_default_css=False,
             elem_id=elem_id,
             elem_classes="run-view",

@@ -171,9 +171,9 @@ def scene_subject(scene: toyland.Scene, prompt: str, pixels: int) -> Subject | N
     return None
 
 
-def shrink(image: Image.Image) -> Image.Image:
-    """The picture at no more than LONGEST pixels, never below one."""
-    scale = min(1.0, LONGEST / max(image.size))
+def shrink(image: Image.Image, longest: int = LONGEST) -> Image.Image:
+    """The picture with no side above `longest` pixels, never below one."""
+    scale = min(1.0, longest / max(image.size))
     if scale == 1.0:
         return image
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))

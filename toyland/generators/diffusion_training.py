@@ -62,7 +62,9 @@ class Pool:
             self.latents = latents.new_empty(POOL, *latents.shape[1:])
         for one, caption in zip(latents, captions, strict=True):
             self.latents[self.next] = one
-            self.captions[self.next : self.next + 1] = [caption]
+            self.captions[self.next : self.next + 1] = [
+                caption
+            ]  # in its place, or at the end while that grows
             self.next = (self.next + 1) % POOL
 
     def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, list[str]]:
