@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.app_process import CHROMIUM_FLAGS, PATIENCE, chromium, running_app
 
@@ -24,6 +24,7 @@ def browser():
         if os.environ.get("TOKENLIGHT_REQUIRE_BROWSER") == "1":
             pytest.fail("Chromium is missing (on Debian: apt-get install chromium)")
         pytest.skip("Chromium is missing (on Debian: apt-get install chromium)")
+    expect.set_options(timeout=PATIENCE / 3)  # a machine that is busy paints late
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS + FAKE_CAMERA)
         yield browser

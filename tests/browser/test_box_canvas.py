@@ -66,8 +66,10 @@ def board(page, address) -> Locator:
 
 def opened(page: Page, address: str) -> Locator:
     page.goto(address)
-    expect(page.locator(".tl-canvas")).to_be_visible(timeout=PATIENCE)
-    return page.locator(".tl-canvas")
+    board = page.locator(".tl-canvas")
+    expect(board).to_be_visible(timeout=PATIENCE)
+    expect(board).to_have_css("touch-action", "none")  # Gradio adds the styles after the component
+    return board
 
 
 def give(page: Page, *boxes: dict, **value) -> None:
