@@ -71,18 +71,26 @@ def generate(
     layout: Layout,
     seed: int = 0,
     sampling: Sampling | None = None,
-    objective: ObjectiveSettings | None = None,
+    objective: ObjectiveSettings | BoxObjective | None = None,
 ) -> Iterator[Step]:
     """Make one picture of a layout, yielding every step. The same seed makes the same picture.
 
-    Close the generator to stop: all state goes with it. ValueError, before the first step, for what cannot be done;
-    `memory.GenerationOutOfMemory` where the memory does not suffice.
+    `objective`: settings, or what was made of them for this layout and seed. Close the generator to stop: all state
+    goes with it. ValueError, before the first step, for what cannot be done; `memory.GenerationOutOfMemory` where the
+    memory does not suffice.
     """
     sampling = sampling or Sampling()
-    judge = BoxObjective(clip, [layout], [seed], objective)
-    guide = Guided(judge)
+    guide = Guided(_objective(clip, layout, seed, objective))
     process = generator.begin([layout.prompt], [seed], sampling)
     return _steps(process, guide)
+
+
+def _objective(
+    clip: Clip, layout: Layout, seed: int, objective: ObjectiveSettings | BoxObjective | None
+) -> BoxObjective:
+    if isinstance(objective, BoxObjective):
+        return objective
+    return BoxObjective(clip, [layout], [seed], objective)
 
 
 def _steps(process: Process, guide: Guided) -> Iterator[Step]:
@@ -110,11 +118,11 @@ def finished_alone(
     layout: Layout,
     seed: int = 0,
     sampling: Sampling | None = None,
-    objective: ObjectiveSettings | None = None,
+    objective: ObjectiveSettings | BoxObjective | None = None,
 ) -> Step:
     """The last step of a run without guidance, and what the model that might have guided says of its picture."""
     sampling = replace(sampling or Sampling(), mode="off")
-    judge = BoxObjective(clip, [layout], [seed], objective)
+    judge = _objective(clip, layout, seed, objective)
     images = pictures(generator, None, [layout], [seed], sampling)
     return Step(
         sampling.steps, sampling.steps, {}, as_picture(images[0]), judge.read(images)[0], notes=judge.notes

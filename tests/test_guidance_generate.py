@@ -21,6 +21,7 @@ from guidance.boxes import Box, Layout, targets
 from guidance.catalogue import GENERATORS
 from guidance.generate import finished_alone, generate, pictures
 from guidance.loading import open_generator
+from guidance.objective import BoxObjective
 from guidance.presets import PRESETS, find_preset
 from guidance.sampling import Sampling
 from guidance.settings import ObjectiveSettings
@@ -226,6 +227,18 @@ def test_what_a_seed_gives_without_guidance(diffusion, clip):
     assert np.array_equal(alone.image, last.image)
     assert alone.readings[0].similarity == pytest.approx(last.readings[0].similarity)
     assert np.allclose(alone.maps[0], last.maps[0])
+
+
+def test_an_objective_can_be_shared_by_runs(diffusion, clip, monkeypatch):
+    """So that the guided picture and the one without guidance have their texts read once."""
+    sampling = dataclasses.replace(PRESETS["diffusion"]["fast"].sampling, steps=2)
+    layout = Layout("a red boat", targets([Box("red boat", 0.1, 0.1, 0.6, 0.6)]))
+    *_, expected = generate(diffusion, clip, layout, 3, sampling)
+    judge = BoxObjective(clip, [layout], [3])
+    monkeypatch.setattr(type(clip), "encode_texts", lambda *_: pytest.fail("a text was read again"))
+    *_, last = generate(diffusion, clip, layout, 3, sampling, judge)
+    assert np.array_equal(last.image, expected.image)
+    assert finished_alone(diffusion, clip, layout, 3, sampling, judge).finished
 
 
 def test_presets_are_frozen_and_known_by_name(diffusion):

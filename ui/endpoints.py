@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from ui.link import FIRST_METHODS
 from ui.making import Wish, make, whole
 from ui.picture_input import picture_input
 from ui.view import Picture, parse_prompts
+
+BETWEEN = 1.0  # seconds between two pictures that a program is sent; after the first, it can leave at each
 
 
 @told
@@ -73,19 +76,23 @@ def generate(
 
     Returns:
         The picture, and all its settings with the losses of every step, similarity and the share of its map inside the
-        box of every phrase: what `python -m guidance generate --from` reads. Both come after every step, with what is
-        there so far.
+        box of every phrase: what `python -m guidance generate --from` reads. Both come about once a second, with what
+        is there so far, and at the end.
     """
     from guidance.records import as_record
 
     with in_plain_words():
         wish = Wish(prompt, boxes, generator, preset, "", whole("seed", seed), weight, whole("steps", steps))
         runs = make(wish)
+    sent = 0.0
     while True:  # a generator, so that a visitor who leaves ends it; nothing is yielded in a `with`
         with in_plain_words():
             run = next(runs, None)
         if run is None:
             return
+        if not run.finished and time.monotonic() - sent < BETWEEN:
+            continue
+        sent = time.monotonic()
         yield run.steps[-1].image, as_record(run.recipe, run.steps)
 
 

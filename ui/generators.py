@@ -62,18 +62,16 @@ def _generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
     from guidance.generate import finished_alone
     from guidance.generate import generate as run
     from guidance.memory import GenerationOutOfMemory
+    from guidance.objective import BoxObjective
 
     generator, clip = _open(recipe.generator), device.load_model(recipe.clip)
-    asked = recipe.preset
+    layout, seed, sampling = recipe.layout, recipe.seed, recipe.preset.sampling
     try:
-        steps = run(generator, clip, recipe.layout, recipe.seed, asked.sampling, asked.objective)
-        for step in steps:
+        judge = BoxObjective(clip, [layout], [seed], recipe.preset.objective)  # for both: texts are read once
+        for step in run(generator, clip, layout, seed, sampling, judge):
             yield True, step
         if generator.kind == "diffusion":
-            yield (
-                False,
-                finished_alone(generator, clip, recipe.layout, recipe.seed, asked.sampling, asked.objective),
-            )
+            yield False, finished_alone(generator, clip, layout, seed, sampling, judge)
     except GenerationOutOfMemory as error:
         raise ValueError(str(error)) from error
 

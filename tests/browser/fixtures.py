@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.app_process import CHROMIUM_FLAGS, PATIENCE, chromium, running_app
 
@@ -34,7 +35,17 @@ def browser():
 @pytest.fixture
 def page(browser, address) -> Iterator[Page]:
     """A page that fails its test on any console error and on any request outside this machine."""
-    context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
+    yield from _page(browser, address, viewport={"width": 1366, "height": 768}, accept_downloads=True)
+
+
+@pytest.fixture
+def phone(browser, address) -> Iterator[Page]:
+    """The same in a hand: narrow, without a mouse."""
+    yield from _page(browser, address, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+
+
+def _page(browser: Browser, address: str, **context_settings: Any) -> Iterator[Page]:
+    context = browser.new_context(**context_settings)
     page, problems = context.new_page(), []
     page.set_default_timeout(PATIENCE)
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)

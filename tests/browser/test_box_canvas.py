@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.app_process import PATIENCE, running_app
+from tests.browser.gestures import drag, point, swipe
 from ui.box_canvas import MOST, canvas_value
 
 CAT = {"phrase": "red cat", "left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.7}
@@ -98,20 +99,6 @@ def counted(page: Page) -> tuple[int, int]:
     """How often `input` and `change` came."""
     page.wait_for_timeout(300)
     return tuple(page.evaluate("[window.inputs ?? 0, window.changes ?? 0]"))
-
-
-def point(board: Locator, x: float, y: float) -> tuple[float, float]:
-    """A place of the picture, in fractions, as one of the window."""
-    frame = board.bounding_box()
-    assert frame
-    return frame["x"] + x * frame["width"], frame["y"] + y * frame["height"]
-
-
-def drag(page: Page, board: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*point(board, *start))
-    page.mouse.down()
-    page.mouse.move(*point(board, *end), steps=5)
-    page.mouse.up()
 
 
 def click(page: Page, board: Locator, x: float, y: float) -> None:
@@ -262,23 +249,12 @@ def test_fingers_draw_move_and_leave_the_page_where_it_is(browser, address):
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         board = opened(page, address)
-        fingers = context.new_cdp_session(page)
-
-        def swipe(start: tuple[float, float], end: tuple[float, float]) -> None:
-            path = [
-                tuple(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True)) for step in range(6)
-            ]
-            for kind, (x, y) in zip(["touchStart"] + ["touchMove"] * 5, path, strict=True):
-                touch = dict(zip("xy", point(board, x, y), strict=True))
-                fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [touch]})
-            fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-        swipe((0.1, 0.2), (0.5, 0.7))
+        swipe(page, board, (0.1, 0.2), (0.5, 0.7))
         expect(page.locator(".tl-name")).to_be_focused()
         page.keyboard.type("red cat")
         page.keyboard.press("Enter")
         received(page, CAT)
-        swipe((0.3, 0.5), (0.4, 0.6))
+        swipe(page, board, (0.3, 0.5), (0.4, 0.6))
         received(page, {**CAT, "left": 0.2, "top": 0.3, "right": 0.6, "bottom": 0.8})
         assert page.evaluate("scrollY") == 0
         fingers_on = point(board, 0.4, 0.5)

@@ -4,19 +4,23 @@ import json
 import re
 
 import numpy as np
+from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from guidance.records import read_record
 from tests.browser.app_process import PATIENCE
+from tests.browser.gestures import Place, drag, swipe
 
 BOXES = json.dumps([["red cat", 0.05, 0.3, 0.45, 0.8], ["blue car", 0.53, 0.4, 0.95, 0.82]])
+BOX = {"phrase": "red boat", "left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.7}
+EMPTY = "?tab=generate&generator=toy-vqgan&steps=6&prompt=&boxes=[]"
 QUICK = f"?tab=generate&generator=toy-vqgan&steps=6&prompt=a+red+cat+and+a+blue+car&boxes={BOXES}"
 
 
 def opened(page: Page, address: str, query: str = QUICK) -> None:
     page.goto(address + query)
-    expect(page.locator(".tl-canvas")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".tl-canvas")).to_have_css("touch-action", "none", timeout=PATIENCE)
     expect(page.locator("#generator select")).to_have_value("toy-vqgan", timeout=PATIENCE)
 
 
@@ -30,16 +34,9 @@ def finished(page: Page) -> None:
     page.locator(".tl-run-page[data-state=finished]").wait_for(timeout=PATIENCE)
 
 
-def draw(page: Page, start: tuple[float, float], end: tuple[float, float], name: str) -> None:
-    frame = page.locator(".tl-canvas").bounding_box()
-    assert frame
-    (x, y), (a, b) = (
-        (frame["x"] + u * frame["width"], frame["y"] + v * frame["height"]) for u, v in (start, end)
-    )
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(a, b, steps=5)
-    page.mouse.up()
+def draw(page: Page, start: Place, end: Place, name: str, by=drag) -> None:
+    by(page, page.locator(".tl-canvas"), start, end)
+    expect(page.locator(".tl-name")).to_be_focused()
     page.keyboard.type(name)
     page.keyboard.press("Enter")
 
@@ -49,7 +46,7 @@ def pixels(page: Page) -> str:
 
 
 def test_boxes_are_drawn_and_a_picture_is_made_kept_and_made_again(page, address, tmp_path):
-    opened(page, address, "?tab=generate&generator=toy-vqgan&steps=6&prompt=&boxes=[]")
+    opened(page, address, EMPTY)
     expect(page.locator(".tl-box")).to_have_count(0)
     draw(page, (0.1, 0.2), (0.45, 0.7), "red boat")
     draw(page, (0.55, 0.4), (0.9, 0.85), "green tree")
@@ -139,9 +136,21 @@ def test_generators_that_need_a_gpu_are_greyed(page, address):
     expect(option).to_contain_text("needs a GPU")
 
 
-def test_a_phone_has_no_sideways_scroll(page, address):
-    page.set_viewport_size({"width": 390, "height": 844})
-    opened(page, address)
+def test_a_finger_draws_on_a_phone(phone, address):
+    opened(phone, address, EMPTY.replace("steps=6", "steps=2"))
+    phone.locator(".tl-canvas").scroll_into_view_if_needed()
+    draw(phone, (0.1, 0.2), (0.45, 0.7), "red boat", by=swipe)
+    phone.locator("#make").tap()
+    finished(phone)
+    expect(phone.locator(".tl-run-tile")).to_contain_text("red boat")
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_who_waits_is_told_how_many_are_before(page, address):
+    other = Client(address, verbose=False)
+    job = other.submit("", [dict(BOX)], "toy-vqgan", "fast", 0, 1, 1000, api_name="/generate")
+    opened(page, address, QUICK.replace("steps=6", "steps=2"))
     make(page)
+    expect(page.locator("#generate-status")).to_contain_text(re.compile(r"queue: \d+/\d+"), timeout=PATIENCE)
+    job.cancel()
     finished(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
