@@ -17,7 +17,7 @@ EXAMPLES: Mapping[str, Wish] = {
         "a red cat and a blue car on the grass",
         (_box("red cat", 0.05, 0.3, 0.45, 0.8), _box("blue car", 0.53, 0.4, 0.95, 0.82)),
     ),
-    "The other way round": Wish(
+    "Swapped": Wish(
         "a red cat and a blue car on the grass",
         (_box("red cat", 0.55, 0.3, 0.95, 0.8), _box("blue car", 0.05, 0.4, 0.47, 0.82)),
     ),

@@ -58,6 +58,7 @@ GENERATE_EXPLAINER = """
 - The built-in generators draw small scenes of Toyland, on any computer. Stable Diffusion wants a GPU.
 - Things do not always come: the generator must be able to draw them, and CLIP must be able to tell them apart.
 """
+STORED_RUN = "Shown is a run that was made earlier. Draw boxes of your own, then press **Make the picture**."
 NEARLY_EQUAL = 2.0  # contrast points, out of 100, that are not worth a claim
 SIMILARITY = "itsm"  # the map of the score itself; the others show what the score depends on, or are reversed
 

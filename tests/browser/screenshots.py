@@ -11,8 +11,15 @@ from playwright.sync_api import Page, sync_playwright
 from tests.browser.app_process import CHROMIUM_FLAGS, PATIENCE, ROOT, chromium, running_app
 
 FOLDER = ROOT / "assets" / "screenshots"
-SIZES = {"explain-desktop": (1366, 900), "explain-phone": (390, 1560), "compare-desktop": (1366, 1000)}
+SIZES = {
+    "explain-desktop": (1366, 900),
+    "explain-phone": (390, 1560),
+    "compare-desktop": (1366, 1000),
+    "generate-desktop": (1366, 1000),
+    "generate-phone": (390, 1560),
+}
 COMPARE = "?tab=compare"
+GENERATE = "?tab=generate"
 
 
 def main(folder: Path = FOLDER) -> None:
@@ -29,7 +36,7 @@ def main(folder: Path = FOLDER) -> None:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         for name, (width, height) in SIZES.items():
             page = browser.new_page(viewport={"width": width, "height": height})
-            (_compared if name.startswith("compare") else _settled)(page, address)
+            _OPENED[name.partition("-")[0]](page, address)
             page.screenshot(path=folder / f"{name}.png")
             print(folder / f"{name}.png")
         browser.close()
@@ -51,6 +58,16 @@ def _compared(page: Page, address: str) -> None:
     page.locator("#compare-model optgroup").first.wait_for(state="attached", timeout=PATIENCE)
     page.wait_for_timeout(1000)  # animations end
 
+
+def _generated(page: Page, address: str) -> None:
+    """The Generate tab with the run that it opens with, and its list of generators."""
+    page.goto(address + GENERATE)
+    page.locator(".tl-run-page[data-state=finished]").wait_for(timeout=PATIENCE)
+    page.locator("#generator optgroup").first.wait_for(state="attached", timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # animations end
+
+
+_OPENED = {"explain": _settled, "compare": _compared, "generate": _generated}
 
 if __name__ == "__main__":
     main(*map(Path, sys.argv[1:]))
