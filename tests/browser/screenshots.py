@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ SIZES = {
     "explain-phone": (390, 1560),
     "compare-desktop": (1366, 1000),
     "generate-desktop": (1366, 1000),
-    "generate-phone": (390, 1560),
+    "running-phone": (390, 1660),
 }
 COMPARE = "?tab=compare"
 GENERATE = "?tab=generate"
@@ -67,7 +68,15 @@ def _generated(page: Page, address: str) -> None:
     page.wait_for_timeout(1000)  # animations end
 
 
-_OPENED = {"explain": _settled, "compare": _compared, "generate": _generated}
+def _running(page: Page, address: str) -> None:
+    """The Generate tab in the middle of a run."""
+    _generated(page, address)
+    page.locator("#make").click()
+    page.locator(".tl-run-page[data-state=running]").wait_for(timeout=PATIENCE)
+    page.locator(".tl-run-headline", has_text=re.compile(r"Step (9|1\d)")).wait_for(timeout=PATIENCE)
+
+
+_OPENED = {"explain": _settled, "compare": _compared, "generate": _generated, "running": _running}
 
 if __name__ == "__main__":
     main(*map(Path, sys.argv[1:]))
