@@ -15,6 +15,7 @@ MAX_STEPS = 1000
 MAX_SIDE = 2048  # pixels
 MAX_PICTURES = 64  # at once
 MAX_SEED = 2**63 - 1
+MAX_CANDIDATES = 256
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class Sampling:
         2201.09865; Yu et al. 2023, FreeDoM, arXiv 2303.09833). Not at weight 0, and not after the last step.
     guide_from, guide_to: the share of the steps that are guided; step i of n is where guide_from <= i / n < guide_to.
         The last ones settle texture: a guide adds little there but patterns that please it.
+    candidates: of how many noises the run begins with the most promising one, by the guide's losses of the picture that
+        each leads to a quarter of the way on, unguided (as in Ma et al. 2025, arXiv 2501.09732). The first is the
+        seed's own, the noise of the picture without guidance. Not at weight 0.
     guide_every: of these, every which one is guided, from the first on.
 
     For VQGAN:
@@ -61,6 +65,7 @@ class Sampling:
     norm: float = 0.1
     inner_steps: int = 1
     time_travel: int = 0
+    candidates: int = 1
     guide_from: float = 0.0
     guide_to: float = 0.8
     guide_every: int = 1
@@ -77,6 +82,7 @@ class Sampling:
         within("norm", self.norm, 0, 10)
         whole("inner_steps", self.inner_steps, 1, 100)
         whole("time_travel", self.time_travel, 0, 100)
+        whole("candidates", self.candidates, 1, MAX_CANDIDATES)
         within("guide_from", self.guide_from, 0, 1)
         within("guide_to", self.guide_to, 0, 1)
         if self.guide_from >= self.guide_to:

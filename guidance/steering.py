@@ -30,7 +30,9 @@ from guidance.sampling import Sampling, check_size
 if TYPE_CHECKING:
     from guidance.diffusion import LatentDiffusion
 
-TRAVEL = 0x7472_6176_656C  # mixed into a seed: going back in time draws from noise of its own
+# Mixed into a seed: going back in time draws from noise of its own, and so do candidates.
+TRAVEL, CANDIDATES = 0x7472_6176_656C, 0x6F74_6865_7273
+PROMISE = 0.25  # of the steps: where candidates are judged
 
 
 class DiffusionProcess:
@@ -46,10 +48,8 @@ class DiffusionProcess:
         self._denoiser = denoiser(model.pipe, prompts, sampling)
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._travel = [torch.Generator().manual_seed(seed ^ TRAVEL) for seed in seeds]
-        shape = len(seeds), model.pipe.unet.config.in_channels, *(side // model.grid for side in self._size)
-        dtype = self._denoiser.embeddings.dtype
-        noise = randn_tensor(shape, generator=self._generators, device=device, dtype=dtype)
-        self._latents: Tensor | None = noise * self._scheduler.init_noise_sigma
+        self._others = [torch.Generator().manual_seed(seed ^ CANDIDATES) for seed in seeds]
+        self._latents: Tensor | None = self._noise(self._generators)
         self._index = 0
 
     @property
@@ -85,6 +85,8 @@ class DiffusionProcess:
     @torch.no_grad()
     def _advance(self, guide: Guide | None) -> Advance:
         index, sampling = self._index, self._sampling
+        if index == 0 and guide is not None and self._chooses:
+            self._latents = self._most_promising(guide)
         if not sampling.guides(index, self.total):
             guide = None
         timestep = self._scheduler.timesteps[index]
@@ -99,6 +101,42 @@ class DiffusionProcess:
         self._latents, self._index = step.latents, index + 1
         skipped.append(step.skipped)
         return Advance(index, self.total, step.images, step.losses, torch.stack(skipped).any(0))
+
+    @property
+    def _chooses(self) -> bool:
+        sampling = self._sampling
+        return bool(sampling.mode != "off" and sampling.weight and sampling.candidates > 1)
+
+    def _noise(self, generators: list[torch.Generator]) -> Tensor:
+        """What a run begins with (B, C, h, w)."""
+        model, embeddings = self._model, self._denoiser.embeddings
+        sides = (side // model.grid for side in self._size)
+        shape = len(generators), model.pipe.unet.config.in_channels, *sides
+        noise = randn_tensor(shape, generator=generators, device=embeddings.device, dtype=embeddings.dtype)
+        return noise * self._scheduler.init_noise_sigma
+
+    def _most_promising(self, guide: Guide) -> Tensor:
+        """Of the seeds' own noises and the other candidates, picture by picture, what the guide says least against."""
+        best = self._latents
+        least = self._promised(best, guide)
+        for _ in range(self._sampling.candidates - 1):
+            noise = self._noise(self._others)
+            found = self._promised(noise, guide)
+            better = (found < least).view(-1, 1, 1, 1)
+            best, least = torch.where(better, noise, best), torch.minimum(least, found)
+        return best
+
+    def _promised(self, latents: Tensor, guide: Guide) -> Tensor:
+        """The guide's losses (B,) of what noise leads to, infinite where they are no numbers."""
+        scheduler = attempt(self._scheduler)
+        *before, last = scheduler.timesteps[: max(1, round(PROMISE * self.total))]
+        for timestep in before:
+            output = self._denoiser(scheduler, latents, timestep)
+            latents = step_with(scheduler, output, timestep, latents, self._others)
+        level = noise_level(scheduler, last)
+        x0 = predicted_x0(scheduler, level, latents, self._denoiser(scheduler, latents, last))
+        losses = guide(decoded(self._model.decoder, x0), 0)
+        return torch.where(losses.isfinite(), losses, torch.inf)
 
     def _there_and_back(self, latents: Tensor, timestep: Tensor, guide: Guide | None, number: int) -> Descent:
         """A step, and the noise that takes it back to where it began: other latents of the same noise level."""

@@ -75,6 +75,61 @@ def test_every_evaluation_has_a_number_of_its_own(shelf):
     assert asked == [0, 1, 4, 5, 8, 9]
 
 
+# Candidates
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "lcm", "euler", "pndm", "dpm++"])
+def test_the_most_promising_noise_goes_on(shelf, scheduler):
+    """The one whose picture the guide likes best after a quarter of the steps; each picture has its own."""
+    model, settings = shelf.model(scheduler=scheduler), {"steps": 8, "guidance_scale": 3.0, "guide_to": 0.01}
+    seen, weight = [], 1e-6  # nothing is moved
+
+    def guide(images, number):
+        seen.append(redness(images, number).detach())
+        return redness(images, number)
+
+    chosen, steps = run(model, Sampling(candidates=5, weight=weight, **settings), guide)
+    promised = torch.stack(seen[:5])
+    assert promised.shape == (5, len(SEEDS))
+    alone, _ = run(model, Sampling(candidates=1, weight=weight, **settings), guide)
+    kept = promised.argmin(0) == 0
+    same = (chosen.latents == alone.latents).flatten(1).all(1)
+    assert torch.equal(same, kept)
+    again, _ = run(model, Sampling(candidates=5, weight=weight, **settings), guide)
+    assert torch.equal(chosen.latents, again.latents)
+    assert len(steps) == chosen.total  # they are no steps of the run
+
+
+def test_a_picture_has_the_same_candidates_in_any_company(shelf):
+    model, sampling = shelf.model(), Sampling(candidates=4, **QUICK)
+    both, _ = run(model, sampling, redness)
+    for place in range(len(SEEDS)):
+        process = model.begin([PROMPTS[place]], [SEEDS[place]], sampling)
+        for _ in range(process.total):
+            process.advance(redness)
+        assert torch.allclose(process.latents[0], both.latents[place], atol=1e-4)
+
+
+def test_where_no_candidates_are_tried(shelf):
+    unguided, _ = run(shelf.model(), Sampling(steps=STEPS))
+    for changes in ({"weight": 0}, {"mode": "off"}):
+        guided, _ = run(shelf.model(), Sampling(candidates=8, **QUICK, **changes), redness)
+        assert torch.equal(guided.latents, unguided.latents)
+
+
+def test_candidates_that_give_no_number_are_not_taken(shelf):
+    calls = []
+
+    def guide(images, number):
+        calls.append(number)
+        losses = redness(images, number)
+        return losses * math.nan if 1 < len(calls) <= 4 else losses
+
+    chosen, _ = run(shelf.model(), Sampling(candidates=4, **QUICK), guide)
+    own, _ = run(shelf.model(), Sampling(**QUICK), redness)
+    assert torch.equal(chosen.latents, own.latents)
+
+
 # What must not happen
 
 
