@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import numpy as np
 from gradio_client import Client
@@ -9,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from guidance.records import read_record
-from tests.browser.app_process import PATIENCE
+from tests.browser.app_process import PATIENCE, running_app
 from tests.browser.gestures import Place, drag, swipe
 
 BOXES = json.dumps([["red cat", 0.05, 0.3, 0.45, 0.8], ["blue car", 0.53, 0.4, 0.95, 0.82]])
@@ -154,3 +155,36 @@ def test_who_waits_is_told_how_many_are_before(page, address):
     expect(page.locator("#generate-status")).to_contain_text(re.compile(r"queue: \d+/\d+"), timeout=PATIENCE)
     job.cancel()
     finished(page)
+
+
+NARROW = """
+import sys
+import ui.page
+ui.page.QUEUE = 12
+import app
+app.main()
+"""
+
+
+def test_a_full_queue_is_told(browser, tmp_path):
+    """Neither the page nor the server takes harm: the wish can be made again."""
+    with running_app(tmp_path / "app.log", ["-c", NARROW]) as address:
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        opened(page, address, QUICK.replace("steps=6", "steps=2"))
+        page.locator(".tl-map img").first.wait_for(state="attached")  # the page itself waits for nothing more
+        other = Client(address, verbose=False)
+        asked = ("", [dict(BOX)], "toy-vqgan", "fast", 0, 1, 1000)
+        held = other.submit(*asked, api_name="/generate")
+        waiting = [other.submit(*asked, api_name="/generate") for _ in range(12)]
+        while waiting[-1].status().code.name in ("STARTING", "JOINING_QUEUE"):
+            time.sleep(0.05)
+        make(page)
+        expect(page.locator(".toast-body")).to_contain_text(re.compile("busy|full"), timeout=PATIENCE)
+        for job in [*waiting, held]:
+            job.cancel()
+        page.reload()
+        opened(page, address, QUICK.replace("steps=6", "steps=2"))
+        make(page)
+        finished(page)
+        page.close()
