@@ -217,6 +217,12 @@ def test_toy_sd_is_a_folder_that_diffusers_loads_unchanged(sd):
     assert all(file.stat().st_size < 10e6 for file in folder.rglob("*") if file.name != "training.pt")
 
 
+def test_what_is_exported_says_nothing_of_the_machine(sd, tmp_path_factory):
+    folder, _ = sd
+    for config in folder.rglob("*.json"):
+        assert str(tmp_path_factory.getbasetemp()) not in config.read_text(encoding="utf-8"), config
+
+
 def test_toy_sd_goes_on_from_its_folder(sd, autoencoder, tmp_path):
     """`--resume` restores the state; `--start-from` takes the exported weights."""
     folder, run = sd

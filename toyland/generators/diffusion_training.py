@@ -154,7 +154,8 @@ class DiffusionTraining(Run):
         return encoded.input_ids.to(self.device)
 
     def export(self) -> None:
-        vae = AutoencoderKL.from_config(self.vae.config)
+        config = {name: value for name, value in self.vae.config.items() if name != "_name_or_path"}
+        vae = AutoencoderKL.from_config(config)  # without the path of the folder that it came from
         vae.load_state_dict(self.vae.state_dict())
         save_pipeline(self.ema, self.tokenizer, vae, self.folder)
 
