@@ -5,7 +5,7 @@ compute it, operation by operation, so that latents are theirs to the bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,13 @@ class Denoiser:
     guidance_scale: float
     classifier_free: bool
     condition: Tensor | None
+
+    def repeated(self, times: int) -> Denoiser:
+        """The same for the B pictures `times` times over."""
+        halves = self.embeddings.chunk(2) if self.classifier_free else (self.embeddings,)
+        embeddings = torch.cat([half.repeat(times, 1, 1) for half in halves])
+        condition = None if self.condition is None else self.condition.repeat(times, 1)
+        return replace(self, embeddings=embeddings, condition=condition)
 
     def __call__(self, scheduler: Any, latents: Tensor, timestep: Tensor) -> Tensor:
         """The model's output (B, C, h, w) for latents of that shape."""

@@ -27,7 +27,8 @@ class Preset:
 
 
 _OURS = ObjectiveSettings(heatmap="relevance_all", views=4, view_strength=0.5, coverage_weight=0.1)
-# In Toyland, pulls of up to three tenths of the length move nothing to its box, and late ones spoil shapes.
+# In Toyland, pulls of up to three tenths of the length move nothing to its box, and late ones spoil shapes. Noises
+# differ in where they put things: to choose among them and to pull does more than either.
 _PULLED = Sampling(steps=30, norm=0.5, inner_steps=4, guide_to=0.5)
 
 _DIFFUSION = (
@@ -37,8 +38,18 @@ _DIFFUSION = (
         replace(_PULLED, steps=50),
         ObjectiveSettings(),
     ),
-    Preset("fast", "A first look in a few seconds.", replace(_PULLED, steps=20), replace(_OURS, views=2)),
-    Preset("best", "What keeps things in their boxes best.", _PULLED, _OURS),
+    Preset(
+        "fast",
+        "A first look in a few seconds.",
+        replace(_PULLED, steps=20, inner_steps=2, candidates=8),
+        replace(_OURS, views=2),
+    ),
+    Preset(
+        "best",
+        "What keeps things in their boxes best.",
+        replace(_PULLED, inner_steps=2, candidates=32),
+        _OURS,
+    ),
 )
 _VQGAN = (
     Preset(

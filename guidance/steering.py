@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # Mixed into a seed: going back in time draws from noise of its own, and so do candidates.
 TRAVEL, CANDIDATES = 0x7472_6176_656C, 0x6F74_6865_7273
 PROMISE = 0.25  # of the steps: where candidates are judged
+TOGETHER = 8  # pictures that candidates are tried of at once: small batches are slow, large ones take memory
 
 
 class DiffusionProcess:
@@ -86,7 +87,7 @@ class DiffusionProcess:
     def _advance(self, guide: Guide | None) -> Advance:
         index, sampling = self._index, self._sampling
         if index == 0 and guide is not None and self._chooses:
-            self._latents = self._most_promising(guide)
+            self._latents = self._most_promising(self._latents, guide)
         if not sampling.guides(index, self.total):
             guide = None
         timestep = self._scheduler.timesteps[index]
@@ -115,28 +116,32 @@ class DiffusionProcess:
         noise = randn_tensor(shape, generator=generators, device=embeddings.device, dtype=embeddings.dtype)
         return noise * self._scheduler.init_noise_sigma
 
-    def _most_promising(self, guide: Guide) -> Tensor:
+    def _most_promising(self, own: Tensor, guide: Guide) -> Tensor:
         """Of the seeds' own noises and the other candidates, picture by picture, what the guide says least against."""
-        best = self._latents
-        least = self._promised(best, guide)
-        for _ in range(self._sampling.candidates - 1):
-            noise = self._noise(self._others)
-            found = self._promised(noise, guide)
-            better = (found < least).view(-1, 1, 1, 1)
-            best, least = torch.where(better, noise, best), torch.minimum(least, found)
+        best, least = own, torch.full((len(own),), torch.inf)
+        more, at_once = self._sampling.candidates, max(1, TOGETHER // len(own))
+        noises = [own]
+        while more:
+            noises += [self._noise(self._others) for _ in range(min(more, at_once) - len(noises))]
+            for noise, promised in zip(noises, self._promised(noises), strict=True):
+                losses = guide(decoded(self._model.decoder, promised), 0).cpu()
+                better = losses.isfinite() & (losses < least)
+                best = torch.where(better.to(best.device).view(-1, 1, 1, 1), noise, best)
+                least = torch.where(better, losses, least)
+            more, noises = more - len(noises), []
         return best
 
-    def _promised(self, latents: Tensor, guide: Guide) -> Tensor:
-        """The guide's losses (B,) of what noise leads to, infinite where they are no numbers."""
-        scheduler = attempt(self._scheduler)
+    def _promised(self, noises: list[Tensor]) -> tuple[Tensor, ...]:
+        """The pictures, as latents (B, C, h, w), that each noise leads to."""
+        scheduler, latents = attempt(self._scheduler), torch.cat(noises)
+        denoise, generators = self._denoiser.repeated(len(noises)), self._others * len(noises)
         *before, last = scheduler.timesteps[: max(1, round(PROMISE * self.total))]
         for timestep in before:
-            output = self._denoiser(scheduler, latents, timestep)
-            latents = step_with(scheduler, output, timestep, latents, self._others)
+            output = denoise(scheduler, latents, timestep)
+            latents = step_with(scheduler, output, timestep, latents, generators)
         level = noise_level(scheduler, last)
-        x0 = predicted_x0(scheduler, level, latents, self._denoiser(scheduler, latents, last))
-        losses = guide(decoded(self._model.decoder, x0), 0)
-        return torch.where(losses.isfinite(), losses, torch.inf)
+        x0 = predicted_x0(scheduler, level, latents, denoise(scheduler, latents, last))
+        return x0.chunk(len(noises))
 
     def _there_and_back(self, latents: Tensor, timestep: Tensor, guide: Guide | None, number: int) -> Descent:
         """A step, and the noise that takes it back to where it began: other latents of the same noise level."""
