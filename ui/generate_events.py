@@ -80,9 +80,9 @@ def make(*page: Any) -> Iterator[Answer]:
             if not done and time.monotonic() - looked < BETWEEN:
                 continue
             drawn = drawing.value(run)
+        # The first picture takes away what was said before; what a page is still sent after Stop must not.
+        status = wording.made(run, label) if run.finished else gr.skip() if looked else ""
         looked = time.monotonic()
-        # What a page is still sent after Stop must not take away what was said then.
-        status = wording.made(run, label) if run.finished else gr.skip()
         yield run, drawn, status, code, query
 
 
