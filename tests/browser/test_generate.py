@@ -29,6 +29,17 @@ def make(page: Page) -> None:
     page.locator("#make").click()
 
 
+def set_steps(page: Page, before: str, steps: str) -> None:
+    """The settings are put on the page when they are first opened: what is typed before the page has given them their
+    values is lost.
+    """
+    page.locator("#more-settings button").first.click()
+    expect(page.locator("#steps input")).to_have_value(before, timeout=PATIENCE)
+    page.locator("#steps input").fill(steps)
+    page.keyboard.press("Tab")
+    expect(page.locator("#steps input")).to_have_value(steps)
+
+
 def finished(page: Page) -> None:
     """Waits for the end of the first run of a page, or of one after a run that was stopped."""
     expect(page.locator("#generate-status")).to_contain_text("guided by toy-vit", timeout=PATIENCE)
@@ -93,10 +104,10 @@ def test_the_picture_is_seen_while_it_forms_and_can_be_stopped(page, address):
     page.locator("#generate-stop").click()
     page.locator(".tl-run-page[data-state=stopped]").wait_for(timeout=PATIENCE)
     expect(page.locator("#generate-status")).to_contain_text("Stopped.")
-    page.locator("#more-settings button").first.click()
-    page.locator("#steps input").fill("3")
+    set_steps(page, "1000", "3")
     make(page)
     finished(page)
+    expect(page.locator(".tl-run-track input")).to_have_attribute("max", "3")
 
 
 def test_what_is_wrong_is_told_and_the_next_wish_works(page, address):
@@ -106,8 +117,7 @@ def test_what_is_wrong_is_told_and_the_next_wish_works(page, address):
     page.get_by_role("button", name="Cat and car").click()
     expect(page.locator(".tl-box")).to_have_count(2)
     expect(page.locator("#generator select")).to_have_value("toy-sd")
-    page.locator("#more-settings button").first.click()
-    page.locator("#steps input").fill("2")
+    set_steps(page, "0", "2")
     make(page)
     finished(page)
     expect(page.locator(".tl-run-unguided, .tl-run-alone").first).to_be_visible()
