@@ -25,6 +25,7 @@ import torch
 from guidance.decoding import cell, check_preview, frozen
 from guidance.memory import place
 from guidance.opening import opened
+from guidance.places import Layout
 from guidance.prediction import SCHEDULERS, check_scheduler
 from guidance.sampling import Sampling, check_pictures
 from guidance.steering import DiffusionProcess
@@ -78,9 +79,15 @@ class LatentDiffusion:
         height, width = (side, side) if isinstance(side, int) else side
         return height * self.grid, width * self.grid
 
-    def begin(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> DiffusionProcess:
+    def begin(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        layouts: Sequence[Layout] = (),
+    ) -> DiffusionProcess:
         """One picture for each prompt and its seed."""
-        check_pictures(prompts, seeds)
+        check_pictures(prompts, seeds, layouts)
         if sampling.time_travel and isinstance(self.pipe.scheduler, SCHEDULERS["pndm"]):
             others = ", ".join(name for name in SCHEDULERS if name != "pndm")
             raise ValueError(f"time_travel is {sampling.time_travel}; allowed with PNDM: 0; or take {others}")
@@ -88,7 +95,7 @@ class LatentDiffusion:
             raise ValueError(
                 "mode is 'latent'; allowed where the models take turns on the GPU: 'x0', or a preview decoder"
             )
-        return DiffusionProcess(self, prompts, seeds, sampling)
+        return DiffusionProcess(self, prompts, seeds, sampling, layouts)
 
 
 def open_diffusion(

@@ -81,7 +81,7 @@ def generate(
     """
     sampling = sampling or Sampling()
     guide = Guided(_objective(clip, layout, seed, objective))
-    process = generator.begin([layout.prompt], [seed], sampling)
+    process = generator.begin([layout.prompt], [seed], sampling, [layout])
     return _steps(process, guide)
 
 
@@ -107,8 +107,15 @@ def _steps(process: Process, guide: Guided) -> Iterator[Step]:
 def _step(advance: Advance, guide: Guided, notes: tuple[str, ...]) -> Step:
     readings = guide.objective.read(advance.preview)[0]
     picture = as_picture(advance.preview[0])
+    losses = guide.losses()  # asked for in any case: what was said is said of this step
     return Step(
-        advance.index, advance.total, guide.losses(), picture, readings, bool(advance.skipped[0]), notes
+        advance.index,
+        advance.total,
+        {} if advance.losses is None else losses,
+        picture,
+        readings,
+        bool(advance.skipped[0]),
+        notes,
     )
 
 
@@ -142,10 +149,12 @@ def pictures(
 
     `clip` None: unguided. `guided_by`: layouts to guide by in place of their own, for controls.
     """
-    guide = None
+    guide, places = None, guided_by or layouts
     if clip is not None and sampling.mode != "off":
-        guide = Guided(BoxObjective(clip, guided_by or layouts, seeds, objective))
-    process = generator.begin([layout.prompt for layout in layouts], seeds, sampling)
+        guide = Guided(BoxObjective(clip, places, seeds, objective))
+    else:
+        sampling = replace(sampling, mode="off")
+    process = generator.begin([layout.prompt for layout in layouts], seeds, sampling, places)
     for _ in range(process.total):
         process.advance(guide)
     return process.finish()

@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor
 
+from guidance.places import Layout
 from guidance.sampling import Sampling
 
 # Images (B, 3, H, W), float32 in [0, 1], and the number of the evaluation -> differentiable losses (B,). The number
@@ -26,7 +27,7 @@ class Advance:
 
     `index`: the step, from 0 to total - 1. `preview`: (B, 3, H, W), float32 in [0, 1], what the model takes the
     finished pictures to be, as the guide saw them: before it moved them. `losses`: (B,) of the preview; None where the
-    step had no guide. `skipped`: (B,), bool: the loss or its gradient was not finite, and the picture was not moved.
+    guide moved nothing. `skipped`: (B,), bool: the loss or its gradient was not finite, and the picture was not moved.
     """
 
     index: int
@@ -66,6 +67,14 @@ class Generator(Protocol):
     @property
     def size(self) -> tuple[int, int]: ...
 
-    def begin(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> Process:
-        """One picture for each prompt and its seed; a batch equals singles. ValueError for what it cannot do."""
+    def begin(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        layouts: Sequence[Layout] = (),
+    ) -> Process:
+        """One picture for each prompt and its seed; a batch equals singles. `layouts`: what is to be where, for runs
+        that will be guided. ValueError for what it cannot do.
+        """
         ...

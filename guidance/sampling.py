@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guidance.entries import choice, shown, whole, within
+from guidance.places import Layout
 
 MODES = ("off", "x0", "latent")
 NORM_CONTROLS = ("normalise", "clip", "raw")
@@ -44,10 +45,13 @@ class Sampling:
         2201.09865; Yu et al. 2023, FreeDoM, arXiv 2303.09833). Not at weight 0, and not after the last step.
     guide_from, guide_to: the share of the steps that are guided; step i of n is where guide_from <= i / n < guide_to.
         The last ones settle texture: a guide adds little there but patterns that please it.
-    candidates: of how many noises the run begins with the most promising one, by the guide's losses of the picture that
-        each leads to a quarter of the way on, unguided (as in Ma et al. 2025, arXiv 2501.09732). The first is the
-        seed's own, the noise of the picture without guidance. Not at weight 0.
     guide_every: of these, every which one is guided, from the first on.
+    regions_to: the share of the steps, from the first on, in which what is in each target's place is drawn from its own
+        phrase (`regions.py`); blank_to: in which it is so with all else blank. For runs that know their layouts. Not at
+        weight 0.
+    candidates: of how many noises the run takes the most promising one, by the guide's losses of the picture that each
+        leads to after the share `judged_at` of the steps, not pulled (as in Ma et al. 2025, arXiv 2501.09732). The
+        first is the seed's own, the noise of the picture without guidance. Not at weight 0.
 
     For VQGAN:
 
@@ -65,10 +69,13 @@ class Sampling:
     norm: float = 0.1
     inner_steps: int = 1
     time_travel: int = 0
-    candidates: int = 1
     guide_from: float = 0.0
     guide_to: float = 0.8
     guide_every: int = 1
+    regions_to: float = 0.0
+    blank_to: float = 0.0
+    candidates: int = 1
+    judged_at: float = 0.5
     learning_rate: float = 0.1
     start: str = "codes"
 
@@ -82,7 +89,6 @@ class Sampling:
         within("norm", self.norm, 0, 10)
         whole("inner_steps", self.inner_steps, 1, 100)
         whole("time_travel", self.time_travel, 0, 100)
-        whole("candidates", self.candidates, 1, MAX_CANDIDATES)
         within("guide_from", self.guide_from, 0, 1)
         within("guide_to", self.guide_to, 0, 1)
         if self.guide_from >= self.guide_to:
@@ -91,8 +97,16 @@ class Sampling:
                 "allowed: guide_from below guide_to (mode 'off' guides no step)"
             )
         whole("guide_every", self.guide_every, 1, MAX_STEPS)
+        for name in ("regions_to", "blank_to", "judged_at"):
+            within(name, getattr(self, name), 0, 1)
+        whole("candidates", self.candidates, 1, MAX_CANDIDATES)
         within("learning_rate", self.learning_rate, 1e-6, 10)
         choice("start", self.start, STARTS)
+
+    @property
+    def acts(self) -> bool:
+        """Whether a guide can change anything."""
+        return self.mode != "off" and self.weight > 0
 
     def guides(self, index: int, total: int) -> bool:
         """Whether step `index` of `total` is a guided one."""
@@ -101,14 +115,20 @@ class Sampling:
         return (index - math.ceil(self.guide_from * total - 1e-9)) % self.guide_every == 0
 
 
-def check_pictures(prompts: Sequence[str], seeds: Sequence[int]) -> None:
-    """ValueError unless there is a seed for every prompt, and all are what they should be."""
+def check_pictures(prompts: Sequence[str], seeds: Sequence[int], layouts: Sequence[Layout] = ()) -> None:
+    """ValueError unless there is a seed for every prompt, and a layout if there are any, and all are what they should
+    be.
+    """
     if isinstance(prompts, str):
         raise ValueError("prompts is a text; allowed: a list of texts, one for each picture")
     if not 1 <= len(prompts) <= MAX_PICTURES:
         raise ValueError(f"there are {len(prompts)} prompts; allowed at once: 1 to {MAX_PICTURES}")
     if len(prompts) != len(seeds):
         raise ValueError(f"there are {len(prompts)} prompts and {len(seeds)} seeds; allowed: as many of both")
+    if layouts and len(layouts) != len(prompts):
+        raise ValueError(
+            f"there are {len(prompts)} prompts and {len(layouts)} layouts; allowed: none, or as many"
+        )
     for prompt in prompts:
         _text("a prompt", prompt)
     for seed in seeds:

@@ -29,6 +29,7 @@ from guidance.generators import Advance, Guide
 from guidance.gradients import clamp_with_gradient, pull
 from guidance.memory import vqgan_advice, within_memory
 from guidance.opening import opened
+from guidance.places import Layout
 from guidance.sampling import Sampling, check_pictures, check_size
 
 
@@ -61,9 +62,15 @@ class VQGAN:
         """Its entries (N, D)."""
         return self.model.quantize.embedding.weight
 
-    def begin(self, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling) -> VQGANProcess:
-        """One picture for each seed. The prompts are the guide's affair, and only counted here."""
-        check_pictures(prompts, seeds)
+    def begin(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        layouts: Sequence[Layout] = (),
+    ) -> VQGANProcess:
+        """One picture for each seed. Prompts and layouts are the guide's affair, and only counted here."""
+        check_pictures(prompts, seeds, layouts)
         return VQGANProcess(self, seeds, sampling)
 
     def images(self, latents: Tensor) -> Tensor:

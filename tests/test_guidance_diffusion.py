@@ -96,7 +96,7 @@ def test_the_preview_is_what_the_scheduler_takes_for_finished(shelf):
     process = model.begin(PROMPTS, SEEDS, Sampling(steps=STEPS))
     before, scheduler, timestep = process.latents, process._scheduler, process._scheduler.timesteps[0]
     seen = process.advance().preview
-    output = process._denoiser(scheduler, before, timestep)
+    output = process._predictor.denoiser(scheduler, before, timestep)
     x0 = scheduler.step(output, timestep, before).pred_original_sample
     images = model.pipe.vae.decode(x0 / model.pipe.vae.config.scaling_factor).sample
     torch.testing.assert_close(seen, (images / 2 + 0.5).clamp(0, 1).detach())

@@ -1,0 +1,54 @@
+"""What a step of latent diffusion takes the finished picture to be, before a guide has its say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from guidance.denoising import Denoiser
+from guidance.prediction import NoiseLevel, noise_level, output_for, predicted_x0
+from guidance.regions import Regions
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """x0 (B, C, h, w), float32, and the model's output that says so to the scheduler, at a noise level."""
+
+    output: Tensor
+    x0: Tensor
+    level: NoiseLevel
+
+    def moved(self, scheduler: Any, x0: Tensor) -> Prediction:
+        """The one that says another x0."""
+        return replace(self, output=output_for(scheduler, self.level, self.output, x0 - self.x0), x0=x0)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A denoiser for B pictures and, where there are some, their regions: asked in the first `region_steps` steps, in
+    the first `blank_steps` with all else blank.
+    """
+
+    denoiser: Denoiser
+    regions: Regions | None = None
+    region_steps: int = 0
+    blank_steps: int = 0
+
+    def repeated(self, times: int) -> Predictor:
+        """The same for the B pictures `times` times over."""
+        regions = None if self.regions is None else self.regions.repeated(times)
+        return replace(self, denoiser=self.denoiser.repeated(times), regions=regions)
+
+    def __call__(self, scheduler: Any, latents: Tensor, timestep: Tensor, index: int) -> Prediction:
+        """For latents (B, C, h, w) at step `index`."""
+        level = noise_level(scheduler, timestep)
+        output = self.denoiser(scheduler, latents, timestep)
+        found = Prediction(output, predicted_x0(scheduler, level, latents, output), level)
+        if self.regions is None or index >= self.region_steps:
+            return found
+        blank = index < self.blank_steps
+        return found.moved(
+            scheduler, self.regions.fused(scheduler, level, latents, timestep, found.x0, blank)
+        )

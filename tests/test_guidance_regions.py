@@ -1,0 +1,124 @@
+"""Things drawn from their own phrases in their own places, and noises that are tried before a run."""
+
+import pytest
+import torch
+from tiny_generators import PROMPTS, QUICK, SEEDS, STEPS, redness, run
+
+from guidance.boxes import Box, targets
+from guidance.denoising import denoiser
+from guidance.places import Layout
+from guidance.prediction import noise_level, predicted_x0
+from guidance.regions import regions
+from guidance.sampling import Sampling
+
+# DPM-Solver and Euler turn tensors into arrays in a way that numpy 2 grumbles about.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
+LAYOUTS = [
+    Layout(PROMPTS[0], targets([Box("a boat", *LEFT), Box("red", 0.25, 0.0, 0.75, 0.5)])),
+    Layout(PROMPTS[1], targets([Box("the sky", *RIGHT)])),
+]
+REGIONS = Sampling(**QUICK, weight=1e-6, regions_to=1.0)  # nothing is pulled
+
+
+def made(model, sampling, layouts, prompts=PROMPTS, seeds=SEEDS, guide=redness):
+    process = model.begin(prompts, seeds, sampling, layouts)
+    for _ in range(process.total):
+        process.advance(guide)
+    return process.latents
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "euler"])
+@pytest.mark.parametrize("blank", [False, True])
+def test_each_place_is_what_its_own_phrase_makes_of_it(shelf, scheduler, blank):
+    """By loops over pictures, targets and cells; in what is blank, the noise of the picture over its mean colour."""
+    model = shelf.model(scheduler=scheduler)
+    process = model.begin(PROMPTS, SEEDS, Sampling(**QUICK, regions_to=1.0), LAYOUTS)
+    clock, latents = process._scheduler, process.latents
+    step, sampling = clock.timesteps[0], Sampling(**QUICK)
+    level = noise_level(clock, step)
+    found = regions(model.pipe, LAYOUTS, sampling, (4, 4))
+    whole = denoiser(model.pipe, PROMPTS, sampling)
+    x0 = predicted_x0(clock, level, latents, whole(clock, latents, step))
+    fused = found.fused(clock, level, latents, step, x0, blank)
+    for b, layout in enumerate(LAYOUTS):
+        masks = [torch.from_numpy(target.mask(4, 4)) >= 0.5 for target in layout.targets]
+        sums, counts = torch.zeros_like(x0[b]), sum(mask.int() for mask in masks)
+        outside = [(y, x) for y in range(4) for x in range(4) if not counts[y, x]]
+        colour = sum(x0[b, :, y, x] for y, x in outside) / len(outside)
+        for target, mask in zip(layout.targets, masks, strict=True):
+            seen = latents[b : b + 1].clone()
+            for y in range(4):
+                for x in range(4):
+                    if blank and not mask[y, x]:
+                        noise = (
+                            level.scale * latents[b, :, y, x] - level.alpha * x0[b, :, y, x]
+                        ) / level.sigma
+                        seen[0, :, y, x] = (level.alpha * colour + level.sigma * noise) / level.scale
+            own = denoiser(model.pipe, [target.phrase], sampling)
+            sums += predicted_x0(clock, level, seen, own(clock, seen, step))[0] * mask
+        expected = torch.where(counts > 0, sums / counts.clamp(min=1), x0[b])
+        assert torch.allclose(fused[b], expected, atol=1e-4)
+    assert not torch.allclose(fused, x0, atol=1e-3)
+
+
+def test_a_place_that_is_the_whole_picture_with_its_prompt_changes_nothing(shelf):
+    layouts = [Layout(prompt, targets([Box(prompt, 0, 0, 1, 1)])) for prompt in PROMPTS]
+    plain = made(shelf.model(), Sampling(steps=STEPS), (), guide=None)
+    assert torch.allclose(made(shelf.model(), REGIONS, layouts), plain, atol=1e-3)
+
+
+def test_places_matter_only_where_they_are_asked_for(shelf):
+    plain = made(shelf.model(), Sampling(steps=STEPS), (), guide=None)
+    for changes in ({"weight": 0.0}, {"mode": "off"}, {"regions_to": 0.0, "weight": 0.0}):
+        settings = {**QUICK, "regions_to": 1.0, "blank_to": 0.5, **changes}
+        assert torch.equal(made(shelf.model(), Sampling(**settings), LAYOUTS), plain)
+    without = [Layout(prompt) for prompt in PROMPTS]
+    assert torch.allclose(made(shelf.model(), REGIONS, without), plain, atol=1e-3)
+    assert not torch.allclose(made(shelf.model(), REGIONS, LAYOUTS), plain, atol=1e-2)
+
+
+@pytest.mark.parametrize("candidates", [1, 6])
+def test_a_picture_is_the_same_in_any_company(shelf, candidates):
+    sampling = Sampling(**QUICK, weight=1e-6, regions_to=0.7, blank_to=0.4, candidates=candidates)
+    both = made(shelf.model(), sampling, LAYOUTS)
+    for place in range(2):
+        alone = made(shelf.model(), sampling, *([each[place]] for each in (LAYOUTS, PROMPTS, SEEDS)))
+        assert torch.allclose(alone[0], both[place], atol=1e-4)
+
+
+def test_the_smallest_box_has_a_cell(shelf):
+    layout = Layout("a boat", targets([Box("red", 0.3, 0.3, 0.35, 0.35)]))
+    found = regions(shelf.model().pipe, [layout], Sampling(), (4, 4))
+    assert found.masks.sum() == 1
+    assert found.masks[0, 0, 1, 1] == 1
+
+
+def test_the_rounds_of_a_search_are_steps_that_show_the_best_so_far(shelf):
+    told = []
+
+    def guide(images, number):
+        losses = redness(images, number)
+        told.append(losses.detach())
+        return losses
+
+    process, steps = run(shelf.model(), Sampling(**QUICK, weight=1e-6, candidates=5), guide)
+    rounds = process.total - STEPS
+    assert rounds == 3  # two candidates of two pictures at a time
+    assert [step.index for step in steps] == list(range(process.total))
+    assert all(step.losses is None for step in steps[:rounds])
+    for number, step in enumerate(steps[:rounds], start=1):
+        least = torch.stack(told[: min(5, 2 * number)]).amin(0)
+        assert torch.allclose(redness(step.preview, 0), least, atol=1e-6)
+
+
+def test_a_search_needs_a_guide(shelf):
+    process = shelf.model().begin(PROMPTS, SEEDS, Sampling(**QUICK, candidates=2))
+    with pytest.raises(ValueError, match="candidates is 2; allowed without a guide to choose: 1"):
+        process.advance()
+
+
+def test_layouts_that_do_not_go_with_the_prompts(shelf):
+    with pytest.raises(ValueError, match="2 prompts and 1 layouts"):
+        shelf.model().begin(PROMPTS, SEEDS, Sampling(**QUICK), LAYOUTS[:1])
