@@ -1,13 +1,18 @@
-"""Which of several noises a run should take: the one that the guide says least against."""
+"""Which of several noises a run should take: for every place the one whose picture the guide says least against there.
+
+What stands where is settled by the noise that is there (Mao et al., "Guided Image Synthesis via Initial Image Editing
+in Diffusion Model", ACM Multimedia 2023, arXiv 2305.03382). So noisy latents that went part of the way, each from a
+noise of its own, are cut up: a place has those of the candidate that is best for it, the rest those of the one that is
+best for all. Without places the best one is taken as it is (Ma et al. 2025, arXiv 2501.09732).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-
-from guidance.generators import Guide
 
 TOGETHER = (
     4  # pictures that are tried at once: small batches are slow, large ones take memory and show nothing
@@ -15,36 +20,69 @@ TOGETHER = (
 
 
 class Search:
-    """Noises (B, C, h, w) tried in rounds, the pictures' `own` in the first; `best` has each picture's best so far."""
+    """`candidates` for each of B pictures, tried in rounds. `places`: of each picture, masks (K, h, w) on the latent
+    grid, 1 in the place and 0 elsewhere.
+    """
 
-    def __init__(self, own: Tensor, candidates: int) -> None:
-        self.best = own
-        self._at_once = max(1, TOGETHER // len(own))
-        self._left = candidates if candidates > 1 else 0
-        self._least = torch.full((len(own),), torch.inf)
-        self._preview: Tensor | None = None
+    def __init__(self, pictures: int, candidates: int, places: Sequence[Tensor] = ()) -> None:
+        self.at_once, self.places = max(1, TOGETHER // pictures), tuple(places)
+        self._left = candidates
+        self._best = [_Best(masks) for masks in places or [torch.zeros(0, 1, 1)] * pictures]
 
     @property
     def rounds(self) -> int:
         """How many are left."""
-        return -(-self._left // self._at_once)
+        return -(-self._left // self.at_once)
 
-    def drawn(self, draw: Callable[[], Tensor]) -> list[Tensor]:
-        """The noises of the next round."""
-        count = min(self._left, self._at_once)
-        own = [self.best] if self._preview is None else []
-        return own + [draw() for _ in range(count - len(own))]
+    @property
+    def next_round(self) -> int:
+        """How many candidates it tries."""
+        return min(self._left, self.at_once)
 
-    def judged(self, noises: list[Tensor], images: list[Tensor], guide: Guide) -> Tensor:
-        """The round's end: what each noise leads to was seen, images (B, 3, H, W). Those of the best noises so far."""
-        if self._preview is None:
-            self._preview = images[0]
-        for noise, seen in zip(noises, images, strict=True):
-            losses = guide(seen, 0).cpu()
-            better = losses.isfinite() & (losses < self._least)
-            chosen = better.to(noise.device).view(-1, 1, 1, 1)
-            self.best = torch.where(chosen, noise, self.best)
-            self._preview = torch.where(chosen, seen, self._preview)
-            self._least = torch.where(better, losses, self._least)
-        self._left -= len(noises)
-        return self._preview
+    def tried(self, latents: Tensor, images: Tensor, losses: Tensor, of_places: bool) -> None:
+        """One more candidate of every picture: noisy latents (B, C, h, w), the images (B, 3, H, W) that they lead to,
+        and losses (B, K), which add up to the picture's: of the K places, or of anything else. What is not finite
+        wins nothing.
+        """
+        self._left -= 1
+        for b, (best, each) in enumerate(zip(self._best, losses.tolist(), strict=True)):
+            best.compare(latents[b], images[b], sum(each), each if of_places else ())
+
+    @property
+    def images(self) -> Tensor:
+        """What the best candidates so far lead to, (B, 3, H, W)."""
+        return torch.stack([best.image for best in self._best])
+
+    @property
+    def latents(self) -> Tensor:
+        """What was found, (B, C, h, w)."""
+        return torch.stack([best.composed() for best in self._best])
+
+
+class _Best:
+    """Of one picture: the candidate that is best for all places together, and for each of them."""
+
+    def __init__(self, masks: Tensor) -> None:
+        self._masks = masks
+        self._least, self._least_parts = math.inf, [math.inf] * len(masks)
+        self.image = self._latents = torch.empty(0)
+        self._parts: list[Tensor | None] = [None] * len(masks)
+
+    def compare(self, latents: Tensor, image: Tensor, loss: float, parts: Sequence[float]) -> None:
+        if not len(self.image) or loss < self._least:
+            self.image, self._latents = image, latents
+            self._least = loss if math.isfinite(loss) else math.inf
+        for k, (part, least) in enumerate(
+            zip(parts, self._least_parts, strict=False)
+        ):  # some layouts have fewer
+            if part < least:
+                self._parts[k], self._least_parts[k] = latents, part
+
+    def composed(self) -> Tensor:
+        """(C, h, w). Small places lie over large ones."""
+        found = self._latents
+        for k in sorted(range(len(self._masks)), key=lambda k: -float(self._masks[k].sum())):
+            part = self._parts[k]
+            if part is not None:
+                found = torch.where(self._masks[k].to(found.device) > 0, part, found)
+        return found

@@ -57,6 +57,10 @@ class Guided:
         self.said = Judgement(judgement.total.detach(), judgement.terms, judgement.readings)
         return judgement.total
 
+    def of_targets(self, images: Tensor) -> Tensor:
+        """Losses (B, K) of the targets."""
+        return self.objective.of_targets(images)
+
     def losses(self) -> dict[str, float]:
         """The total and its parts of the one picture that was judged last; empty if none was since the last call."""
         said, self.said = self.said, None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -19,6 +19,17 @@ from guidance.sampling import Sampling
 # is the step's where a step asks once; where it asks more often, each time has a number of its own, counted up, so
 # that a guide that draws views by (seed, number) draws fresh ones.
 Guide = Callable[[Tensor, int], Tensor]
+
+
+@runtime_checkable
+class TargetGuide(Protocol):
+    """A guide that knows what is to be where."""
+
+    def __call__(self, images: Tensor, number: int) -> Tensor: ...
+
+    def of_targets(self, images: Tensor) -> Tensor:
+        """Losses (B, K) of the K targets of each picture as it is; 0 where a layout has fewer."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

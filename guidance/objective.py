@@ -106,6 +106,16 @@ class BoxObjective:
         return Judgement(total, detached, self._readings(seen))
 
     @torch.no_grad()
+    def of_targets(self, images: Tensor) -> Tensor:
+        """Each target's part of the loss (B, K) of the pictures as they are, without views and gradient; 0 where there
+        is no target. What the scene's prompt adds is no target's.
+        """
+        with _full_precision(self.clip):
+            seen = self._look(images, identity_views(len(self.layouts), self.clip.size), graph=False)
+            terms = self._target_terms(seen)
+        return sum(terms.values(), torch.zeros_like(self._layouts.shares))
+
+    @torch.no_grad()
     def read(self, images: Tensor) -> Readings:
         """How the pictures as they are do, with maps: one run of the image tower, no views and no gradient."""
         with _full_precision(self.clip):
@@ -131,22 +141,27 @@ class BoxObjective:
 
     def _terms(self, seen: _Seen) -> dict[str, Tensor]:
         """The parts of the loss, (B,) each."""
+        terms = {name: values.sum(-1) for name, values in self._target_terms(seen).items()}
+        if self.settings.scene_weight:
+            distance = losses.spherical_distance(seen.features, self._layouts.scenes[:, None])
+            terms["scene"] = self.settings.scene_weight * distance.mean(-1)
+        return terms
+
+    def _target_terms(self, seen: _Seen) -> dict[str, Tensor]:
+        """Those that every target has its own of, (B, K) each; 0 where there is no target."""
         choice, layouts, terms = self.settings, self._layouts, {}
         half = 1 / (choice.whole_views + choice.masked_views or 1)
         if choice.whole_views:
             distance = losses.spherical_distance(seen.features[:, None], layouts.texts[:, :, None])
-            terms["whole"] = half * seen.mean(distance).sum(-1)
+            terms["whole"] = half * seen.mean(distance)
         if choice.masked_views:
-            terms["masked"] = half * seen.mean(self._masked_distance(seen)).sum(-1)
+            terms["masked"] = half * seen.mean(self._masked_distance(seen))
         if choice.lambda0:
             weight = losses.object_weight(layouts.shares, choice.lambda0)
-            terms["relevance"] = -(weight * seen.mean(seen.inside)).sum(-1)
+            terms["relevance"] = -weight * seen.mean(seen.inside)
         if choice.coverage_weight:
             covered = losses.mask_coverage(seen.relevance, seen.masks, choice.threshold, choice.sharpness)
-            terms["coverage"] = -choice.coverage_weight * seen.mean(covered).sum(-1)
-        if choice.scene_weight:
-            distance = losses.spherical_distance(seen.features, layouts.scenes[:, None])
-            terms["scene"] = choice.scene_weight * distance.mean(-1)
+            terms["coverage"] = -choice.coverage_weight * seen.mean(covered)
         return terms
 
     def _masked_distance(self, seen: _Seen) -> Tensor:

@@ -110,6 +110,17 @@ def fresh_scheduler(scheduler: Any, steps: int, device: torch.device) -> Any:
     return fresh
 
 
+def timesteps_from(scheduler: Any, done: int) -> Tensor:
+    """Its timesteps after the first `done`, for a fresh scheduler to begin with. PNDM begins by making its second step
+    twice, wherever it begins.
+    """
+    left = scheduler.timesteps[done:]
+    if not isinstance(scheduler, PNDMScheduler) or not done:
+        return left
+    left = left.unique_consecutive()
+    return torch.cat([left[:2], left[1:]])
+
+
 def attempt(scheduler: Any) -> Any:
     """A copy, state and all, to make a step with that may be taken back."""
     return copy.deepcopy(scheduler)

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,17 +67,24 @@ class Regions:
 def regions(
     pipe: Any, layouts: Sequence[Layout], sampling: Sampling, grid: tuple[int, int]
 ) -> Regions | None:
-    """The places of B layouts on a latent grid of (h, w) cells, their phrases encoded; None where there are none.
-
-    A cell belongs to a place that covers half of it; a place that covers half of none gets the ones it covers most.
-    """
+    """The places of B layouts on a latent grid of (h, w) cells, their phrases encoded; None where there are none."""
     places = [(number, target) for number, layout in enumerate(layouts) for target in layout.targets]
     if not places:
         return None
     encoded = denoiser(pipe, [target.phrase for _, target in places], sampling)
-    shares = torch.from_numpy(np.stack([target.mask(*grid) for _, target in places]))[:, None]
-    masks = (shares >= shares.amax((-2, -1), keepdim=True).clamp(max=0.5)).float()
+    masks = torch.cat([place_masks(layout, grid) for layout in layouts])[:, None]
     masks = masks.to(encoded.embeddings.device)
     owners = torch.tensor([number for number, _ in places], device=masks.device)
     covered = masks.new_zeros(len(layouts), *masks.shape[1:]).index_add(0, owners, masks)
     return Regions(encoded, owners, masks, covered)
+
+
+def place_masks(layout: Layout, grid: tuple[int, int]) -> Tensor:
+    """(K, h, w) of a layout's K targets: 1 in its place, 0 elsewhere.
+
+    A cell belongs to a place that covers half of it; a place that covers half of none gets the ones it covers most.
+    """
+    shares = [torch.from_numpy(target.mask(*grid).copy()) for target in layout.targets]
+    if not shares:
+        return torch.zeros(0, *grid)
+    return torch.stack([(share >= share.max().clamp(max=0.5)).float() for share in shares])

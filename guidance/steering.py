@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,13 @@ from torch import Tensor
 from guidance.candidates import Search
 from guidance.decoding import checkpointed, decoded, noise_like
 from guidance.denoising import denoiser
-from guidance.generators import Advance, Guide
+from guidance.generators import Advance, Guide, TargetGuide
 from guidance.gradients import Descent, descend
 from guidance.memory import Result, diffusion_advice, within_memory
 from guidance.places import Layout
-from guidance.prediction import attempt, fresh_scheduler, noise_level, renoised, step_with
+from guidance.prediction import attempt, fresh_scheduler, noise_level, renoised, step_with, timesteps_from
 from guidance.predictor import Predictor
-from guidance.regions import regions
+from guidance.regions import place_masks, regions
 from guidance.sampling import Sampling, check_size
 
 if TYPE_CHECKING:
@@ -51,15 +51,21 @@ class DiffusionProcess:
         self._predictor = self._made_predictor(prompts, layouts)
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._travel = [torch.Generator().manual_seed(seed ^ TRAVEL) for seed in seeds]
-        self._others = [torch.Generator().manual_seed(seed ^ CANDIDATES) for seed in seeds]
         self._latents: Tensor | None = self._noise(self._generators)
-        self._search: Search | None = Search(self._latents, sampling.candidates if sampling.acts else 1)
-        self._tries, self._index = self._search.rounds, 0
+        self._search: Search | None = None
+        self._tries, self._tried, self._index, self._seeds = 0, 0, 0, tuple(seeds)
+        if sampling.acts and sampling.candidates > 1:
+            places = [place_masks(layout, self._latents.shape[-2:]) for layout in layouts]
+            self._search = Search(len(seeds), sampling.candidates, places)
+            self._tries, self._tried = self._search.rounds, self._steps_tried
+        self._timesteps = timesteps_from(self._scheduler, self._tried)
 
     @property
     def total(self) -> int:
-        """How often candidates are tried, and the scheduler's timesteps: PNDM has one more than `Sampling.steps`."""
-        return self._tries + len(self._scheduler.timesteps)
+        """How often candidates are tried, and the scheduler's timesteps after those that they went: PNDM has one more
+        than `Sampling.steps`.
+        """
+        return self._tries + len(self._timesteps)
 
     @property
     def latents(self) -> Tensor | None:
@@ -72,13 +78,12 @@ class DiffusionProcess:
             raise RuntimeError("this run ended when memory ran out")
         if self._index == self.total:
             raise RuntimeError(f"all {self.total} steps of this run are done")
-        if self._index < self._tries:
+        search = self._search
+        if search is not None:
             if guide is None:
-                raise ValueError(
-                    f"candidates is {self._sampling.candidates}; allowed without a guide to choose: 1"
-                )
-            return self._within_memory(lambda: self._try(self._search, guide))
-        self._search = None
+                count = self._sampling.candidates
+                raise ValueError(f"candidates is {count}; allowed without a guide to choose: 1")
+            return self._within_memory(lambda: self._try(search, guide))
         return self._within_memory(lambda: self._advance(guide))
 
     def finish(self) -> Tensor:
@@ -95,26 +100,32 @@ class DiffusionProcess:
 
     @torch.no_grad()
     def _try(self, search: Search, guide: Guide) -> Advance:
-        """Some candidates: each goes a share of its way without a pull, and the guide judges what it leads to."""
-        noises = search.drawn(lambda: self._noise(self._others))
-        images = [decoded(self._model.decoder, x0) for x0 in self._promised(noises)]
-        preview = search.judged(noises, images, guide)
-        self._latents = search.best
+        """Some candidates go a share of the way, without a pull. The last round's end is where the run goes on."""
+        first = self._index * search.at_once
+        numbers = range(first, first + search.next_round)
+        for latents, x0 in self._ways(numbers):
+            images = decoded(self._model.decoder, x0)
+            if search.places and isinstance(guide, TargetGuide):
+                search.tried(latents, images, guide.of_targets(images), of_places=True)
+            else:
+                search.tried(latents, images, guide(images, 0)[:, None], of_places=False)
         self._index += 1
-        unmoved = torch.zeros(len(preview), dtype=torch.bool, device=preview.device)
-        return Advance(self._index - 1, self.total, preview, None, unmoved)
+        if not search.rounds:
+            self._latents, self._search = search.latents, None
+        unmoved = torch.zeros(len(self._seeds), dtype=torch.bool, device=search.images.device)
+        return Advance(self._index - 1, self.total, search.images, None, unmoved)
 
     @torch.no_grad()
     def _advance(self, guide: Guide | None) -> Advance:
-        index, sampling, scheduler = self._index - self._tries, self._sampling, self._scheduler
+        place, sampling, scheduler = self._index - self._tries, self._sampling, self._scheduler
+        index = self._tried + place
         if not sampling.guides(index, len(scheduler.timesteps)):
             guide = None
-        timestep = scheduler.timesteps[index]
+        timestep, *after = self._timesteps[place:]
         number = index * sampling.inner_steps * (1 + sampling.time_travel)
         latents, skipped = self._latents, []
-        last = index + 1 == len(scheduler.timesteps)
-        for _ in range(0 if guide is None or last or not sampling.weight else sampling.time_travel):
-            back = self._there_and_back(latents, timestep, guide, index, number)
+        for _ in range(0 if guide is None or not after or not sampling.weight else sampling.time_travel):
+            back = self._there_and_back(latents, timestep, after[0], guide, index, number)
             latents, number = back.latents, number + sampling.inner_steps
             skipped.append(back.skipped)
         step = self._step(scheduler, latents, timestep, guide, index, number, self._generators)
@@ -122,6 +133,33 @@ class DiffusionProcess:
         self._index += 1
         skipped.append(step.skipped)
         return Advance(self._index - 1, self.total, step.images, step.losses, torch.stack(skipped).any(0))
+
+    @property
+    def _steps_tried(self) -> int:
+        """How many steps a candidate goes: at least one, and never all."""
+        steps = len(self._scheduler.timesteps)
+        return max(1, min(steps - 1, round(self._sampling.judged_at * steps)))
+
+    def _ways(self, numbers: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Of the candidates of these numbers, each with noise of its own, all at once: the noisy latents that they come
+        to, and the x0 (B, C, h, w) that was predicted in the last step. Number 0 has the seeds' own noise.
+        """
+        draws = [[self._others(seed, number) for seed in self._seeds] for number in numbers]
+        noises = [
+            self._noise(each) if number else self._latents
+            for number, each in zip(numbers, draws, strict=True)
+        ]
+        scheduler, latents = attempt(self._scheduler), torch.cat(noises)
+        predict, generators = self._predictor.repeated(len(noises)), [one for each in draws for one in each]
+        for index, timestep in enumerate(scheduler.timesteps[: self._tried]):
+            prediction = predict(scheduler, latents, timestep, index)
+            latents = step_with(scheduler, prediction.output, timestep, latents, generators)
+        count = len(noises)
+        return zip(latents.chunk(count), prediction.x0.chunk(count), strict=True)
+
+    def _others(self, seed: int, number: int) -> torch.Generator:
+        """What a seed's candidate of this number draws from, in whatever company."""
+        return torch.Generator().manual_seed(((seed ^ CANDIDATES) + number) % 2**63)
 
     def _made_predictor(self, prompts: Sequence[str], layouts: Sequence[Layout]) -> Predictor:
         model, sampling, steps = self._model, self._sampling, len(self._scheduler.timesteps)
@@ -142,24 +180,20 @@ class DiffusionProcess:
         noise = randn_tensor(shape, generator=generators, device=embeddings.device, dtype=embeddings.dtype)
         return noise * self._scheduler.init_noise_sigma
 
-    def _promised(self, noises: list[Tensor]) -> tuple[Tensor, ...]:
-        """The pictures, as latents (B, C, h, w), that each noise leads to."""
-        scheduler, latents = attempt(self._scheduler), torch.cat(noises)
-        predict, generators = self._predictor.repeated(len(noises)), self._others * len(noises)
-        steps = max(1, round(self._sampling.judged_at * len(scheduler.timesteps)))
-        for index, timestep in enumerate(scheduler.timesteps[: steps - 1]):
-            output = predict(scheduler, latents, timestep, index).output
-            latents = step_with(scheduler, output, timestep, latents, generators)
-        return predict(scheduler, latents, scheduler.timesteps[steps - 1], steps - 1).x0.chunk(len(noises))
-
     def _there_and_back(
-        self, latents: Tensor, timestep: Tensor, guide: Guide | None, index: int, number: int
+        self,
+        latents: Tensor,
+        timestep: Tensor,
+        next_one: Tensor,
+        guide: Guide | None,
+        index: int,
+        number: int,
     ) -> Descent:
         """A step, and the noise that takes it back to where it began: other latents of the same noise level."""
         scheduler = attempt(self._scheduler)
         before = noise_level(scheduler, timestep)
         step = self._step(scheduler, latents, timestep, guide, index, number, self._travel)
-        after = noise_level(scheduler, scheduler.timesteps[index + 1])
+        after = noise_level(scheduler, next_one)
         return replace(step, latents=renoised(step.latents, before, after, noise_like(latents, self._travel)))
 
     def _step(

@@ -1,5 +1,7 @@
 """Things drawn from their own phrases in their own places, and noises that are tried before a run."""
 
+import math
+
 import pytest
 import torch
 from tiny_generators import PROMPTS, QUICK, SEEDS, STEPS, redness, run
@@ -7,8 +9,15 @@ from tiny_generators import PROMPTS, QUICK, SEEDS, STEPS, redness, run
 from guidance.boxes import Box, targets
 from guidance.denoising import denoiser
 from guidance.places import Layout
-from guidance.prediction import noise_level, predicted_x0
-from guidance.regions import regions
+from guidance.prediction import (
+    SCHEDULERS,
+    fresh_scheduler,
+    noise_level,
+    predicted_x0,
+    step_with,
+    timesteps_from,
+)
+from guidance.regions import place_masks, regions
 from guidance.sampling import Sampling
 
 # DPM-Solver and Euler turn tensors into arrays in a way that numpy 2 grumbles about.
@@ -103,14 +112,73 @@ def test_the_rounds_of_a_search_are_steps_that_show_the_best_so_far(shelf):
         told.append(losses.detach())
         return losses
 
-    process, steps = run(shelf.model(), Sampling(**QUICK, weight=1e-6, candidates=5), guide)
-    rounds = process.total - STEPS
+    sampling = Sampling(steps=8, weight=1e-6, candidates=5, judged_at=0.25)
+    process, steps = run(shelf.model(), sampling, guide)
+    rounds = process.total - 6
     assert rounds == 3  # two candidates of two pictures at a time
     assert [step.index for step in steps] == list(range(process.total))
     assert all(step.losses is None for step in steps[:rounds])
     for number, step in enumerate(steps[:rounds], start=1):
         least = torch.stack(told[: min(5, 2 * number)]).amin(0)
         assert torch.allclose(redness(step.preview, 0), least, atol=1e-6)
+
+
+class Wanted:
+    """A guide that says of every target and picture what it was told to say of each candidate in turn."""
+
+    def __init__(self, losses):
+        self.losses = iter(losses)
+
+    def __call__(self, images, number):
+        return (0 * images).sum((1, 2, 3))
+
+    def of_targets(self, images):
+        return torch.tensor(next(self.losses))
+
+
+def test_each_place_is_taken_from_the_candidate_that_is_best_for_it(shelf):
+    """Halfway, where nothing has mixed yet. A smaller place lies over a larger one; what is nan is never taken."""
+    sampling = Sampling(**QUICK, weight=1e-6, candidates=3, judged_at=0.4)
+    losses = [
+        [[1.0, 5.0], [2.0, 0.0]],
+        [[3.0, 0.0], [1.0, 0.0]],
+        [[0.5, 9.0], [math.nan, 0.0]],
+    ]
+    halfway = []
+    for number in range(3):  # each alone: the one that is best for all
+        alone = [[[float(n != number)] * 2] * 2 for n in range(3)]
+        halfway.append(after_search(shelf.model(), sampling, Wanted(alone)))
+    found = after_search(shelf.model(), sampling, Wanted(losses))
+    boat, red = place_masks(LAYOUTS[0], (4, 4))
+    expected = torch.where(boat > 0, halfway[2][0], halfway[1][0])  # 3, of all places together, is least
+    expected = torch.where(red > 0, halfway[1][0], expected)
+    assert torch.equal(found[0], expected)
+    assert torch.equal(found[1], halfway[1][1])
+    assert not torch.equal(halfway[0][0], halfway[1][0])
+
+
+def after_search(model, sampling, guide):
+    process = model.begin(PROMPTS, SEEDS, sampling, LAYOUTS)
+    while process._search is not None:
+        process.advance(guide)
+    return process.latents
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_run_that_begins_later_ends_where_it_should(shelf, scheduler):
+    """With a model that always predicts the same picture: wherever a scheduler begins, it ends there."""
+    x0, noise = torch.randn(2, 1, 4, 8, 8).unbind()
+    clock = shelf.model(scheduler=scheduler).pipe.scheduler
+    for done in (0, 1, 4):
+        fresh = fresh_scheduler(clock, 9, torch.device("cpu"))
+        steps = timesteps_from(fresh, done)
+        level = noise_level(fresh, steps[0])
+        latents = (level.alpha * x0 + level.sigma * noise) / level.scale
+        for step in steps:
+            level = noise_level(fresh, step)
+            output = (level.scale * latents - level.alpha * x0) / level.sigma
+            latents = step_with(fresh, output, step, latents, [torch.Generator().manual_seed(0)])
+        assert torch.allclose(latents, x0, atol=0.15), (done, (latents - x0).abs().max())
 
 
 def test_a_search_needs_a_guide(shelf):

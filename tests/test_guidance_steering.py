@@ -80,7 +80,7 @@ def test_every_evaluation_has_a_number_of_its_own(shelf):
 
 @pytest.mark.parametrize("scheduler", ["ddim", "lcm", "euler", "pndm", "dpm++"])
 def test_the_most_promising_noise_goes_on(shelf, scheduler):
-    """The one whose picture the guide likes best after a quarter of the steps; each picture has its own."""
+    """The one whose picture the guide likes best halfway; each picture has its own."""
     model, settings = shelf.model(scheduler=scheduler), {"steps": 8, "guidance_scale": 3.0, "guide_to": 0.01}
     seen, weight = [], 1e-6  # nothing is moved
 
@@ -124,9 +124,9 @@ def test_candidates_that_give_no_number_are_not_taken(shelf):
         losses = redness(images, number)
         return losses * math.nan if 1 < len(calls) <= 4 else losses
 
-    chosen, _ = run(shelf.model(), Sampling(candidates=4, **QUICK), guide)
-    own, _ = run(shelf.model(), Sampling(**QUICK), redness)
-    assert torch.equal(chosen.latents, own.latents)
+    chosen, _ = run(shelf.model(), Sampling(candidates=4, weight=1e-6, **QUICK), guide)
+    own, _ = run(shelf.model(), Sampling(steps=STEPS))
+    assert torch.allclose(chosen.latents, own.latents, atol=1e-3)
 
 
 # What must not happen
