@@ -9,10 +9,14 @@ best for all. Without places the best one is taken as it is (Ma et al. 2025, arX
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from guidance.prediction import step_with
+from guidance.predictor import Predictor
 
 TOGETHER = (
     4  # pictures that are tried at once: small batches are slow, large ones take memory and show nothing
@@ -57,6 +61,25 @@ class Search:
     def latents(self) -> Tensor:
         """What was found, (B, C, h, w)."""
         return torch.stack([best.composed() for best in self._best])
+
+
+def ways(
+    predictor: Predictor,
+    scheduler: Any,
+    noises: Sequence[Tensor],
+    draws: Sequence[list[torch.Generator]],
+    steps: int,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Noises (B, C, h, w), all at once, go `steps` steps: the noisy latents that each comes to, and the x0, both
+    (B, C, h, w), that was predicted in its last step. `draws`: what steps that take noise draw from, of each the B
+    generators.
+    """
+    count, latents = len(noises), torch.cat(list(noises))
+    predict, generators = predictor.repeated(count), [one for each in draws for one in each]
+    for index, timestep in enumerate(scheduler.timesteps[:steps]):
+        prediction = predict(scheduler, latents, timestep, index)
+        latents = step_with(scheduler, prediction.output, timestep, latents, generators)
+    return zip(latents.chunk(count), prediction.x0.chunk(count), strict=True)
 
 
 class _Best:

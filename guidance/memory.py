@@ -57,13 +57,17 @@ def within_memory(run: Callable[[], Result], free: Callable[[], None], advice: C
     raise GenerationOutOfMemory(message)
 
 
-def diffusion_advice(count: int, size: tuple[int, int], grid: int, mode: str, preview: bool) -> str:
+def diffusion_advice(
+    count: int, size: tuple[int, int], grid: int, mode: str, preview: bool, candidates: int = 1
+) -> str:
     """What to change so that `count` pictures of `size` (height, width) fit, what helps most first."""
     changes = []
     if mode == "latent":
         changes.append("mode 'x0', which needs no backward pass through the UNet")
     if mode != "off" and not preview:
         changes.append("a preview decoder (AutoencoderTiny)")
+    if candidates > 1 and mode != "off":
+        changes.append("a single candidate")
     return _advice(count, size, grid, changes, guided=mode != "off")
 
 

@@ -11,7 +11,7 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from guidance.candidates import Search
+from guidance.candidates import Search, ways
 from guidance.decoding import checkpointed, decoded, noise_like
 from guidance.denoising import denoiser
 from guidance.generators import Advance, Guide, TargetGuide
@@ -141,21 +141,13 @@ class DiffusionProcess:
         return max(1, min(steps - 1, round(self._sampling.judged_at * steps)))
 
     def _ways(self, numbers: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Of the candidates of these numbers, each with noise of its own, all at once: the noisy latents that they come
-        to, and the x0 (B, C, h, w) that was predicted in the last step. Number 0 has the seeds' own noise.
-        """
+        """Where the candidates of these numbers come to, see `candidates.ways`. Number 0 has the seeds' own noise."""
         draws = [[self._others(seed, number) for seed in self._seeds] for number in numbers]
         noises = [
             self._noise(each) if number else self._latents
             for number, each in zip(numbers, draws, strict=True)
         ]
-        scheduler, latents = attempt(self._scheduler), torch.cat(noises)
-        predict, generators = self._predictor.repeated(len(noises)), [one for each in draws for one in each]
-        for index, timestep in enumerate(scheduler.timesteps[: self._tried]):
-            prediction = predict(scheduler, latents, timestep, index)
-            latents = step_with(scheduler, prediction.output, timestep, latents, generators)
-        count = len(noises)
-        return zip(latents.chunk(count), prediction.x0.chunk(count), strict=True)
+        return ways(self._predictor, attempt(self._scheduler), noises, draws, self._tried)
 
     def _others(self, seed: int, number: int) -> torch.Generator:
         """What a seed's candidate of this number draws from, in whatever company."""
@@ -229,9 +221,10 @@ class DiffusionProcess:
         return Descent(latents, decoded(decoder, prediction.x0), None, unmoved)
 
     def _within_memory(self, run: Callable[[], Result]) -> Result:
-        model, count = self._model, len(self._generators)
+        model, sampling, count = self._model, self._sampling, len(self._generators)
+        preview = model.preview is not None
         advice = partial(
-            diffusion_advice, count, self._size, model.grid, self._sampling.mode, model.preview is not None
+            diffusion_advice, count, self._size, model.grid, sampling.mode, preview, sampling.candidates
         )
         return within_memory(run, self._free, advice)
 

@@ -244,7 +244,8 @@ def test_advice_names_what_would_help():
     text = memory.diffusion_advice(1, (512, 768), 8, "x0", preview=True)
     assert text.startswith("a picture of 768 x 512 did not fit in memory")
     assert "576 x 384" in text
-    for other in ("pictures at once", "x0", "preview decoder"):
+    for other in ("pictures at once", "x0", "preview decoder", "candidate"):
         assert other not in text
+    assert "a single candidate" in memory.diffusion_advice(1, (512, 768), 8, "x0", True, candidates=8)
     assert "views" not in memory.diffusion_advice(2, (8, 8), 8, "off", preview=False)
     assert "smaller" not in memory.vqgan_advice(1, (8, 8), 8)
