@@ -31,6 +31,7 @@ from toyland.layouts import DrawnLayout, exchanged, mirrored, sample_layouts
 
 PIXELS = 64
 BEST = PRESETS["diffusion"]["best"]
+OWN_STEPS = BEST.sampling.steps
 BEST = replace(BEST, sampling=replace(BEST.sampling, steps=1), objective=replace(BEST.objective, views=1))
 KIND_LIST, COLOUR_LIST = list(KINDS), list(COLOURS)
 CODES = {
@@ -89,7 +90,7 @@ class Painter:
         self.alone, self.spoil, self.fails = alone, spoil, fails
         self.begun = 0
 
-    def begin(self, prompts, seeds, sampling):
+    def begin(self, prompts, seeds, sampling, layouts=()):
         self.begun += 1
         if self.begun == self.fails:
             raise KeyboardInterrupt
@@ -554,7 +555,7 @@ def test_the_command_writes_all_it_finds(command, tmp_path):
     assert code == 0, err
     report = json.loads(out)
     assert report == json.loads(files["report.json"].read_text())
-    assert (report["preset_steps"], report["sampling"]["steps"]) == (30, 1)
+    assert (report["preset_steps"], report["sampling"]["steps"]) == (OWN_STEPS, 1)
     lines = files["table.csv"].read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["condition", "unguided", "preset", "control"]
     with Image.open(files["sheet"] / "pictures.png") as sheet:
@@ -566,7 +567,7 @@ def test_the_command_writes_all_it_finds(command, tmp_path):
 def test_the_command_prints_a_table(command):
     code, out, _ = command("--layouts", 6, "--conditions", "unguided", "preset")
     assert code == 0
-    assert "1 steps (the preset has 30): 6 layouts × 2 seeds of toyland (test)" in out
+    assert f"1 steps (the preset has {OWN_STEPS}): 6 layouts × 2 seeds of toyland (test)" in out
     assert out.splitlines()[4].split()[:3] == ["unguided", "0.67", "0.67"]
 
 

@@ -85,13 +85,13 @@ def _open(name: str) -> Generator:
 
 
 def _seconds(recipe: Recipe) -> int:
-    """How long ZeroGPU should lend the GPU: loading, half a second a step, and a quarter of the steps, which are
-    faster, for each candidate.
+    """How long ZeroGPU should lend the GPU: loading, half a second a step, and an eighth of that for a step of a
+    candidate, which is not pulled.
     """
     from guidance.catalogue import find
 
     entry, sampling = find(recipe.generator), recipe.preset.sampling
-    steps = sampling.steps * (1 + sampling.candidates / 32)
+    steps = sampling.steps * (1 + sampling.judged_at * sampling.candidates / 8)
     return min(180, 15 + entry.megabytes // 200 + int(steps / 2))
 
 
