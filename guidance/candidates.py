@@ -18,9 +18,8 @@ from torch import Tensor
 from guidance.prediction import step_with
 from guidance.predictor import Predictor
 
-TOGETHER = (
-    4  # pictures that are tried at once: small batches are slow, large ones take memory and show nothing
-)
+# Pictures that are tried at once: small batches are slow, large ones take memory and show nothing for long.
+TOGETHER = 4
 
 
 class Search:
@@ -45,8 +44,8 @@ class Search:
 
     def tried(self, latents: Tensor, images: Tensor, losses: Tensor, of_places: bool) -> None:
         """One more candidate of every picture: noisy latents (B, C, h, w), the images (B, 3, H, W) that they lead to,
-        and losses (B, K), which add up to the picture's: of the K places, or of anything else. What is not finite
-        wins nothing.
+        and losses (B, L), which add up to the picture's. `of_places`: the first ones are its places'. What is not
+        finite wins nothing.
         """
         self._left -= 1
         for b, (best, each) in enumerate(zip(self._best, losses.tolist(), strict=True)):
@@ -95,9 +94,8 @@ class _Best:
         if not len(self.image) or loss < self._least:
             self.image, self._latents = image, latents
             self._least = loss if math.isfinite(loss) else math.inf
-        for k, (part, least) in enumerate(
-            zip(parts, self._least_parts, strict=False)
-        ):  # some layouts have fewer
+        # Not strict: in company a picture has more losses than places.
+        for k, (part, least) in enumerate(zip(parts, self._least_parts, strict=False)):
             if part < least:
                 self._parts[k], self._least_parts[k] = latents, part
 

@@ -17,12 +17,13 @@ from guidance.sampling import Sampling
 @dataclass(frozen=True, eq=False)
 class Denoiser:
     """A UNet with the prompts of B pictures. `embeddings`: (B, L, D), or (2 B, L, D) with those of the negative
-    prompt first. `condition`: (B, D') for a model that takes the guidance scale as an input.
+    prompts first. `guidance_scale`: one, or (B, 1, 1, 1). `condition`: (B, D') for a model that takes the guidance
+    scale as an input.
     """
 
     unet: Any
     embeddings: Tensor
-    guidance_scale: float
+    guidance_scale: float | Tensor
     classifier_free: bool
     condition: Tensor | None
 
@@ -31,7 +32,25 @@ class Denoiser:
         halves = self.embeddings.chunk(2) if self.classifier_free else (self.embeddings,)
         embeddings = torch.cat([half.repeat(times, 1, 1) for half in halves])
         condition = None if self.condition is None else self.condition.repeat(times, 1)
-        return replace(self, embeddings=embeddings, condition=condition)
+        scale = self.guidance_scale
+        if isinstance(scale, Tensor):
+            scale = scale.repeat(times, 1, 1, 1)
+        return replace(self, embeddings=embeddings, condition=condition, guidance_scale=scale)
+
+    @torch.no_grad()
+    def led_from(self, pipe: Any, texts: Sequence[str], scales: Sequence[float]) -> Denoiser:
+        """The same prompts with other negative ones, encoded by the pipeline, and guidance scales of their own, one for
+        each of the B pictures. Without classifier-free guidance there is neither.
+        """
+        if not self.classifier_free:
+            return self
+        _, prompts = self.embeddings.chunk(2)
+        negatives, _ = pipe.encode_prompt(list(texts), pipe._execution_device, 1, False)
+        return replace(
+            self,
+            embeddings=torch.cat([negatives, prompts]),
+            guidance_scale=prompts.new_tensor(scales)[:, None, None, None],
+        )
 
     def __call__(self, scheduler: Any, latents: Tensor, timestep: Tensor) -> Tensor:
         """The model's output (B, C, h, w) for latents of that shape."""

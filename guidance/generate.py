@@ -58,7 +58,7 @@ class Guided:
         return judgement.total
 
     def of_targets(self, images: Tensor) -> Tensor:
-        """Losses (B, K) of the targets."""
+        """See `TargetGuide`."""
         return self.objective.of_targets(images)
 
     def losses(self) -> dict[str, float]:

@@ -28,7 +28,7 @@ class TargetGuide(Protocol):
     def __call__(self, images: Tensor, number: int) -> Tensor: ...
 
     def of_targets(self, images: Tensor) -> Tensor:
-        """Losses (B, K) of the K targets of each picture as it is; 0 where a layout has fewer."""
+        """Losses (B, K + 1) of each picture as it is: its K targets', 0 where it has fewer, and what is no target's."""
         ...
 
 

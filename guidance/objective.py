@@ -107,13 +107,13 @@ class BoxObjective:
 
     @torch.no_grad()
     def of_targets(self, images: Tensor) -> Tensor:
-        """Each target's part of the loss (B, K) of the pictures as they are, without views and gradient; 0 where there
-        is no target. What the scene's prompt adds is no target's.
+        """The loss (B, K + 1) of the pictures as they are, without views and gradient: the part of each target, 0 where
+        there is none, and what is no target's.
         """
         with _full_precision(self.clip):
             seen = self._look(images, identity_views(len(self.layouts), self.clip.size), graph=False)
-            terms = self._target_terms(seen)
-        return sum(terms.values(), torch.zeros_like(self._layouts.shares))
+            each = sum(self._target_terms(seen).values(), torch.zeros_like(self._layouts.shares))
+            return torch.cat([each, self._scene(seen)[:, None]], dim=1)
 
     @torch.no_grad()
     def read(self, images: Tensor) -> Readings:
@@ -143,9 +143,15 @@ class BoxObjective:
         """The parts of the loss, (B,) each."""
         terms = {name: values.sum(-1) for name, values in self._target_terms(seen).items()}
         if self.settings.scene_weight:
-            distance = losses.spherical_distance(seen.features, self._layouts.scenes[:, None])
-            terms["scene"] = self.settings.scene_weight * distance.mean(-1)
+            terms["scene"] = self._scene(seen)
         return terms
+
+    def _scene(self, seen: _Seen) -> Tensor:
+        """How far the pictures are from their own prompts, weighted, (B,)."""
+        if not self.settings.scene_weight:
+            return seen.features.new_zeros(len(seen.features))
+        distance = losses.spherical_distance(seen.features, self._layouts.scenes[:, None])
+        return self.settings.scene_weight * distance.mean(-1)
 
     def _target_terms(self, seen: _Seen) -> dict[str, Tensor]:
         """Those that every target has its own of, (B, K) each; 0 where there is no target."""

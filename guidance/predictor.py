@@ -27,8 +27,8 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A denoiser for B pictures and, where there are some, their regions: asked in the first `region_steps` steps, in
-    the first `blank_steps` with all else blank.
+    """A denoiser for B pictures and, where there are some, their regions, which draw in its place in the first
+    `region_steps` steps: in the first `blank_steps` with all else blank.
     """
 
     denoiser: Denoiser
@@ -44,11 +44,10 @@ class Predictor:
     def __call__(self, scheduler: Any, latents: Tensor, timestep: Tensor, index: int) -> Prediction:
         """For latents (B, C, h, w) at step `index`."""
         level = noise_level(scheduler, timestep)
-        output = self.denoiser(scheduler, latents, timestep)
+        regions = self.regions if index < self.region_steps else None
+        output = (self.denoiser if regions is None else regions.rest)(scheduler, latents, timestep)
         found = Prediction(output, predicted_x0(scheduler, level, latents, output), level)
-        if self.regions is None or index >= self.region_steps:
+        if regions is None:
             return found
         blank = index < self.blank_steps
-        return found.moved(
-            scheduler, self.regions.fused(scheduler, level, latents, timestep, found.x0, blank)
-        )
+        return found.moved(scheduler, regions.fused(scheduler, level, latents, timestep, found.x0, blank))

@@ -5,13 +5,14 @@ at every step the model is asked for each place by its own prompt, and what it a
 asked with the rest of the picture blank ("bootstrapping"), so that the thing forms within its place and not across it.
 
 Differs from the paper: it is the predicted pictures that are put together; what is blank has the mean colour of the
-picture outside all places, in place of random colours; and the scene's prompt draws what is in no place.
+picture outside all places, in place of random colours; and what is in no place is drawn from the scene's prompt, led
+away from the phrases of its things, which would stand there too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,11 +26,13 @@ from guidance.sampling import Sampling
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """R places in B pictures. `owners` (R,): whose they are; `masks` (R, 1, h, w): 1 in the place, 0 elsewhere, on the
-    latent grid; `covered` (B, 1, h, w): how many places lie over each cell.
+    """R places in B pictures. `denoiser` has the phrases of the R places, `rest` the B prompts of what is in none.
+    `owners` (R,): whose they are; `masks` (R, 1, h, w): 1 in the place, 0 elsewhere, on the latent grid; `covered` (B,
+    1, h, w): how many places lie over each cell.
     """
 
     denoiser: Denoiser
+    rest: Denoiser
     owners: Tensor
     masks: Tensor
     covered: Tensor
@@ -38,15 +41,14 @@ class Regions:
         """The same for the B pictures `times` times over."""
         owners = torch.cat([self.owners + len(self.covered) * n for n in range(times)])
         masks, covered = self.masks.repeat(times, 1, 1, 1), self.covered.repeat(times, 1, 1, 1)
-        return replace(
-            self, denoiser=self.denoiser.repeated(times), owners=owners, masks=masks, covered=covered
-        )
+        denoiser, rest = self.denoiser.repeated(times), self.rest.repeated(times)
+        return Regions(denoiser, rest, owners, masks, covered)
 
     def fused(
         self, scheduler: Any, level: NoiseLevel, latents: Tensor, timestep: Tensor, x0: Tensor, blank: bool
     ) -> Tensor:
-        """The predicted pictures (B, C, h, w), x0, with what each place's own prompt makes of the latents there; the
-        mean where places overlap. `blank`: each is asked with the rest of the picture blank.
+        """x0 (B, C, h, w), what `rest` predicts, with what each place's own prompt makes of the latents there; the mean
+        where places overlap. `blank`: each is asked with the rest of the picture blank.
         """
         seen = self._alone(level, latents, x0) if blank else latents[self.owners]
         output = self.denoiser(scheduler, seen, timestep)
@@ -65,18 +67,31 @@ class Regions:
 
 
 def regions(
-    pipe: Any, layouts: Sequence[Layout], sampling: Sampling, grid: tuple[int, int]
+    pipe: Any, layouts: Sequence[Layout], prompted: Denoiser, sampling: Sampling, grid: tuple[int, int]
 ) -> Regions | None:
-    """The places of B layouts on a latent grid of (h, w) cells, their phrases encoded; None where there are none."""
+    """The places of B layouts on a latent grid of (h, w) cells, their phrases encoded; `prompted` has the B prompts.
+    None where there are no places.
+    """
     places = [(number, target) for number, layout in enumerate(layouts) for target in layout.targets]
     if not places:
         return None
-    encoded = denoiser(pipe, [target.phrase for _, target in places], sampling)
+    phrases = denoiser(pipe, [target.phrase for _, target in places], sampling)
+    rest = _rest(pipe, layouts, prompted, sampling) if sampling.rest_scale else prompted
     masks = torch.cat([place_masks(layout, grid) for layout in layouts])[:, None]
-    masks = masks.to(encoded.embeddings.device)
+    masks = masks.to(phrases.embeddings.device)
     owners = torch.tensor([number for number, _ in places], device=masks.device)
     covered = masks.new_zeros(len(layouts), *masks.shape[1:]).index_add(0, owners, masks)
-    return Regions(encoded, owners, masks, covered)
+    return Regions(phrases, rest, owners, masks, covered)
+
+
+def _rest(pipe: Any, layouts: Sequence[Layout], prompted: Denoiser, sampling: Sampling) -> Denoiser:
+    """The prompts, led away from all phrases of the layout, where it has any."""
+    negatives = [
+        ", ".join(filter(None, [sampling.negative_prompt, *(target.phrase for target in layout.targets)]))
+        for layout in layouts
+    ]
+    scales = [sampling.rest_scale if layout.targets else sampling.guidance_scale for layout in layouts]
+    return prompted.led_from(pipe, negatives, scales)
 
 
 def place_masks(layout: Layout, grid: tuple[int, int]) -> Tensor:

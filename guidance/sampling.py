@@ -49,6 +49,9 @@ class Sampling:
     regions_to: the share of the steps, from the first on, in which what is in each target's place is drawn from its own
         phrase (`regions.py`); blank_to: in which it is so with all else blank. For runs that know their layouts. Not at
         weight 0.
+    rest_scale: in those steps, the guidance scale of what is in no place. There it leads to the prompt from the phrases
+        of the targets, so that the rest of the picture shows what else the prompt says. 0: it is drawn as without
+        places, and so it is by a model without classifier-free guidance.
     candidates: of how many noises the run takes the most promising one, by the guide's losses of the picture that each
         leads to after the share `judged_at` of the steps, not pulled (as in Ma et al. 2025, arXiv 2501.09732). The
         first is the seed's own, the noise of the picture without guidance. Not at weight 0.
@@ -74,6 +77,7 @@ class Sampling:
     guide_every: int = 1
     regions_to: float = 0.0
     blank_to: float = 0.0
+    rest_scale: float = 0.0
     candidates: int = 1
     judged_at: float = 0.5
     learning_rate: float = 0.1
@@ -99,6 +103,7 @@ class Sampling:
         whole("guide_every", self.guide_every, 1, MAX_STEPS)
         for name in ("regions_to", "blank_to", "judged_at"):
             within(name, getattr(self, name), 0, 1)
+        within("rest_scale", self.rest_scale, 0, 100)
         whole("candidates", self.candidates, 1, MAX_CANDIDATES)
         within("learning_rate", self.learning_rate, 1e-6, 10)
         choice("start", self.start, STARTS)

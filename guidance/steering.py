@@ -136,7 +136,7 @@ class DiffusionProcess:
 
     @property
     def _steps_tried(self) -> int:
-        """How many steps a candidate goes: at least one, and never all."""
+        """How many steps a candidate goes: at least one, and never all, unless there is but one."""
         steps = len(self._scheduler.timesteps)
         return max(1, min(steps - 1, round(self._sampling.judged_at * steps)))
 
@@ -159,7 +159,7 @@ class DiffusionProcess:
         if not (sampling.acts and sampling.regions_to and layouts):
             return Predictor(asked)
         height, width = (side // model.grid for side in self._size)
-        places = regions(model.pipe, layouts, sampling, (height, width))
+        places = regions(model.pipe, layouts, asked, sampling, (height, width))
         return Predictor(
             asked, places, *(round(to * steps) for to in (sampling.regions_to, sampling.blank_to))
         )

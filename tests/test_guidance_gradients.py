@@ -28,6 +28,7 @@ from guidance.sampling import MAX_SEED, Sampling, check_pictures, check_size
         ({"norm": math.nan}, "norm is nan"),
         ({"inner_steps": 0}, "inner_steps is 0"),
         ({"time_travel": -1}, "time_travel is -1"),
+        ({"rest_scale": -1.0}, "rest_scale is -1"),
         ({"candidates": 0}, "candidates is 0"),
         ({"candidates": 10**6}, "candidates is 1000000"),
         ({"guide_from": -0.1}, "guide_from is -0.1; allowed: a number from 0 to 1"),

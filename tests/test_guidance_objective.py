@@ -471,6 +471,20 @@ def test_terms_add_up_and_readings_are_what_they_say(clips):
         assert reading.map is None
 
 
+def test_the_loss_of_each_target_is_that_of_a_layout_of_its_own(clips):
+    clip, images = clips["vit"], pictures(2, clips["vit"].size).float()
+    settings = ObjectiveSettings(coverage_weight=0.3, scene_weight=0.2, views=1, view_strength=0.0)
+    found = BoxObjective(clip, [TWO, ONE], SEEDS, settings).of_targets(images)
+    assert found.shape == (2, 3)
+    assert found[1, 1] == 0
+    total = BoxObjective(clip, [TWO, ONE], SEEDS, settings)(images, 0).total
+    torch.testing.assert_close(found.sum(1), total)
+    bare = replace(settings, scene_weight=0.0)
+    for b, k, target in ((0, 0, TWO.targets[0]), (0, 1, TWO.targets[1]), (1, 0, ONE.targets[0])):
+        alone = BoxObjective(clip, [Layout("", [target])], [1], bare)(images[b : b + 1], 0).total
+        torch.testing.assert_close(found[b, k : k + 1], alone)
+
+
 @pytest.mark.parametrize("heatmap", list(HEATMAPS))
 def test_reading_the_pictures_as_they_are(clips, heatmap):
     clip = clips["vit"]

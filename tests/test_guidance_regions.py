@@ -1,6 +1,7 @@
 """Things drawn from their own phrases in their own places, and noises that are tried before a run."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -47,8 +48,8 @@ def test_each_place_is_what_its_own_phrase_makes_of_it(shelf, scheduler, blank):
     clock, latents = process._scheduler, process.latents
     step, sampling = clock.timesteps[0], Sampling(**QUICK)
     level = noise_level(clock, step)
-    found = regions(model.pipe, LAYOUTS, sampling, (4, 4))
     whole = denoiser(model.pipe, PROMPTS, sampling)
+    found = regions(model.pipe, LAYOUTS, whole, sampling, (4, 4))
     x0 = predicted_x0(clock, level, latents, whole(clock, latents, step))
     fused = found.fused(clock, level, latents, step, x0, blank)
     for b, layout in enumerate(LAYOUTS):
@@ -88,9 +89,41 @@ def test_places_matter_only_where_they_are_asked_for(shelf):
     assert not torch.allclose(made(shelf.model(), REGIONS, LAYOUTS), plain, atol=1e-2)
 
 
+def test_the_rest_of_the_picture_is_led_away_from_the_phrases(shelf):
+    """As by the pipeline with the phrases as its negative prompt: after one step, outside all places."""
+    model, sampling = shelf.model(), replace(REGIONS, rest_scale=2.0)
+    for negative, expected in (("", "a boat, red"), ("rain", "rain, a boat, red")):
+        process = model.begin(
+            PROMPTS[:1], SEEDS[:1], replace(sampling, negative_prompt=negative), LAYOUTS[:1]
+        )
+        clock, latents = process._scheduler, process.latents
+        step = clock.timesteps[0]
+        wanted = denoiser(model.pipe, PROMPTS[:1], Sampling(guidance_scale=2.0, negative_prompt=expected))
+        x0 = predicted_x0(clock, noise_level(clock, step), latents, wanted(clock, latents, step))
+        outside = (place_masks(LAYOUTS[0], (4, 4)).sum(0) == 0).expand_as(x0[0])
+        found = process._predictor(clock, latents, step, 0).x0
+        assert torch.allclose(found[0][outside], x0[0][outside], atol=1e-5)
+        elsewhere = process._predictor.denoiser(clock, latents, step)
+        assert not torch.allclose(elsewhere, wanted(clock, latents, step), atol=1e-3)
+    assert not torch.allclose(made(model, sampling, LAYOUTS), made(model, REGIONS, LAYOUTS), atol=1e-3)
+
+
+@pytest.mark.parametrize("guidance_scale", [0.0, 7.5])
+def test_without_places_there_is_no_rest(shelf, guidance_scale):
+    """In company that has some. And a model without classifier-free guidance cannot be led away."""
+    sampling = replace(REGIONS, guidance_scale=guidance_scale)
+    led = replace(sampling, rest_scale=2.0)
+    layouts = [LAYOUTS[0], Layout(PROMPTS[1])]
+    with_rest, without = (made(shelf.model(), each, layouts) for each in (led, sampling))
+    assert torch.allclose(with_rest[1], without[1], atol=1e-5)
+    assert torch.equal(with_rest[0], without[0]) == (guidance_scale == 0)
+
+
 @pytest.mark.parametrize("candidates", [1, 6])
 def test_a_picture_is_the_same_in_any_company(shelf, candidates):
-    sampling = Sampling(**QUICK, weight=1e-6, regions_to=0.7, blank_to=0.4, candidates=candidates)
+    sampling = Sampling(
+        **QUICK, weight=1e-6, regions_to=0.7, blank_to=0.4, rest_scale=3.0, candidates=candidates
+    )
     both = made(shelf.model(), sampling, LAYOUTS)
     for place in range(2):
         alone = made(shelf.model(), sampling, *([each[place]] for each in (LAYOUTS, PROMPTS, SEEDS)))
@@ -99,7 +132,8 @@ def test_a_picture_is_the_same_in_any_company(shelf, candidates):
 
 def test_the_smallest_box_has_a_cell(shelf):
     layout = Layout("a boat", targets([Box("red", 0.3, 0.3, 0.35, 0.35)]))
-    found = regions(shelf.model().pipe, [layout], Sampling(), (4, 4))
+    pipe, sampling = shelf.model().pipe, Sampling()
+    found = regions(pipe, [layout], denoiser(pipe, [layout.prompt], sampling), sampling, (4, 4))
     assert found.masks.sum() == 1
     assert found.masks[0, 0, 1, 1] == 1
 
@@ -124,7 +158,9 @@ def test_the_rounds_of_a_search_are_steps_that_show_the_best_so_far(shelf):
 
 
 class Wanted:
-    """A guide that says of every target and picture what it was told to say of each candidate in turn."""
+    """A guide that says of the targets of every picture, and of the rest, what it was told to say of each candidate in
+    turn.
+    """
 
     def __init__(self, losses):
         self.losses = iter(losses)
