@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
-from guidance.denoising import Denoiser
+from guidance.denoising import Denoiser, denoiser
+from guidance.places import Layout
 from guidance.prediction import NoiseLevel, noise_level, output_for, predicted_x0
-from guidance.regions import Regions
+from guidance.regions import Regions, regions
+from guidance.sampling import Sampling
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,3 +54,21 @@ class Predictor:
             return found
         blank = index < self.blank_steps
         return found.moved(scheduler, regions.fused(scheduler, level, latents, timestep, found.x0, blank))
+
+
+def predictor(
+    pipe: Any,
+    prompts: Sequence[str],
+    layouts: Sequence[Layout],
+    sampling: Sampling,
+    steps: int,
+    grid: tuple[int, int],
+) -> Predictor:
+    """For a pipeline, B prompts and their layouts, if they have any: with regions where the settings ask for them.
+    `steps`: of the scheduler. `grid`: (h, w) of the latents.
+    """
+    prompted = denoiser(pipe, prompts, sampling)
+    if not (sampling.acts and sampling.regions_to and layouts):
+        return Predictor(prompted)
+    places = regions(pipe, layouts, prompted, sampling, grid)
+    return Predictor(prompted, places, round(sampling.regions_to * steps), round(sampling.blank_to * steps))

@@ -13,14 +13,13 @@ from torch import Tensor
 
 from guidance.candidates import Search, ways
 from guidance.decoding import checkpointed, decoded, noise_like
-from guidance.denoising import denoiser
 from guidance.generators import Advance, Guide, TargetGuide
 from guidance.gradients import Descent, descend
 from guidance.memory import Result, diffusion_advice, within_memory
 from guidance.places import Layout
 from guidance.prediction import attempt, fresh_scheduler, noise_level, renoised, step_with, timesteps_from
-from guidance.predictor import Predictor
-from guidance.regions import place_masks, regions
+from guidance.predictor import predictor
+from guidance.regions import place_masks
 from guidance.sampling import Sampling, check_size
 
 if TYPE_CHECKING:
@@ -46,16 +45,19 @@ class DiffusionProcess:
     ) -> None:
         self._model, self._sampling = model, sampling
         self._size = check_size(model.size if sampling.size is None else sampling.size, model.grid)
+        height, width = (side // model.grid for side in self._size)
+        self._grid = height, width
         device = model.pipe._execution_device
         self._scheduler = fresh_scheduler(model.pipe.scheduler, sampling.steps, device)
-        self._predictor = self._made_predictor(prompts, layouts)
+        steps = len(self._scheduler.timesteps)
+        self._predictor = predictor(model.pipe, prompts, layouts, sampling, steps, self._grid)
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._travel = [torch.Generator().manual_seed(seed ^ TRAVEL) for seed in seeds]
         self._latents: Tensor | None = self._noise(self._generators)
         self._search: Search | None = None
         self._tries, self._tried, self._index, self._seeds = 0, 0, 0, tuple(seeds)
         if sampling.acts and sampling.candidates > 1:
-            places = [place_masks(layout, self._latents.shape[-2:]) for layout in layouts]
+            places = [place_masks(layout, self._grid) for layout in layouts]
             self._search = Search(len(seeds), sampling.candidates, places)
             self._tries, self._tried = self._search.rounds, self._steps_tried
         self._timesteps = timesteps_from(self._scheduler, self._tried)
@@ -153,22 +155,10 @@ class DiffusionProcess:
         """What a seed's candidate of this number draws from, in whatever company."""
         return torch.Generator().manual_seed(((seed ^ CANDIDATES) + number) % 2**63)
 
-    def _made_predictor(self, prompts: Sequence[str], layouts: Sequence[Layout]) -> Predictor:
-        model, sampling, steps = self._model, self._sampling, len(self._scheduler.timesteps)
-        asked = denoiser(model.pipe, prompts, sampling)
-        if not (sampling.acts and sampling.regions_to and layouts):
-            return Predictor(asked)
-        height, width = (side // model.grid for side in self._size)
-        places = regions(model.pipe, layouts, asked, sampling, (height, width))
-        return Predictor(
-            asked, places, *(round(to * steps) for to in (sampling.regions_to, sampling.blank_to))
-        )
-
     def _noise(self, generators: list[torch.Generator]) -> Tensor:
         """What a run begins with (B, C, h, w)."""
         model, embeddings = self._model, self._predictor.denoiser.embeddings
-        sides = (side // model.grid for side in self._size)
-        shape = len(generators), model.pipe.unet.config.in_channels, *sides
+        shape = len(generators), model.pipe.unet.config.in_channels, *self._grid
         noise = randn_tensor(shape, generator=generators, device=embeddings.device, dtype=embeddings.dtype)
         return noise * self._scheduler.init_noise_sigma
 

@@ -119,14 +119,15 @@ def test_without_places_there_is_no_rest(shelf, guidance_scale):
     assert torch.equal(with_rest[0], without[0]) == (guidance_scale == 0)
 
 
+@pytest.mark.parametrize("model", [{}, {"scheduler": "lcm", "time_cond": 32}], ids=["ddim", "distilled"])
 @pytest.mark.parametrize("candidates", [1, 6])
-def test_a_picture_is_the_same_in_any_company(shelf, candidates):
+def test_a_picture_is_the_same_in_any_company(shelf, model, candidates):
     sampling = Sampling(
         **QUICK, weight=1e-6, regions_to=0.7, blank_to=0.4, rest_scale=3.0, candidates=candidates
     )
-    both = made(shelf.model(), sampling, LAYOUTS)
+    both = made(shelf.model(**model), sampling, LAYOUTS)
     for place in range(2):
-        alone = made(shelf.model(), sampling, *([each[place]] for each in (LAYOUTS, PROMPTS, SEEDS)))
+        alone = made(shelf.model(**model), sampling, *([each[place]] for each in (LAYOUTS, PROMPTS, SEEDS)))
         assert torch.allclose(alone[0], both[place], atol=1e-4)
 
 
