@@ -23,31 +23,33 @@ TOGETHER = 4
 
 
 class Search:
-    """`candidates` for each of B pictures, tried in rounds. `places`: of each picture, masks (K, h, w) on the latent
-    grid, 1 in the place and 0 elsewhere.
+    """`candidates` for each of B pictures, tried in rounds: the first alone, so that there is soon something to see.
+    `places`: of each picture, masks (K, h, w) on the latent grid, 1 in the place and 0 elsewhere.
     """
 
     def __init__(self, pictures: int, candidates: int, places: Sequence[Tensor] = ()) -> None:
-        self.at_once, self.places = max(1, TOGETHER // pictures), tuple(places)
-        self._left = candidates
+        self.places = tuple(places)
+        at_once = max(1, TOGETHER // pictures)
+        self._borders = [*range(1, candidates, at_once), candidates]
+        self._done = 0
         self._best = [_Best(masks) for masks in places or [torch.zeros(0, 1, 1)] * pictures]
 
     @property
     def rounds(self) -> int:
         """How many are left."""
-        return -(-self._left // self.at_once)
+        return sum(border > self._done for border in self._borders)
 
     @property
-    def next_round(self) -> int:
-        """How many candidates it tries."""
-        return min(self._left, self.at_once)
+    def next_round(self) -> range:
+        """The numbers of the candidates that it tries."""
+        return range(self._done, min(border for border in self._borders if border > self._done))
 
     def tried(self, latents: Tensor, images: Tensor, losses: Tensor, of_places: bool) -> None:
         """One more candidate of every picture: noisy latents (B, C, h, w), the images (B, 3, H, W) that they lead to,
         and losses (B, L), which add up to the picture's. `of_places`: the first ones are its places'. What is not
         finite wins nothing.
         """
-        self._left -= 1
+        self._done += 1
         for b, (best, each) in enumerate(zip(self._best, losses.tolist(), strict=True)):
             best.compare(latents[b], images[b], sum(each), each if of_places else ())
 

@@ -103,9 +103,7 @@ class DiffusionProcess:
     @torch.no_grad()
     def _try(self, search: Search, guide: Guide) -> Advance:
         """Some candidates go a share of the way, without a pull. The last round's end is where the run goes on."""
-        first = self._index * search.at_once
-        numbers = range(first, first + search.next_round)
-        for latents, x0 in self._ways(numbers):
+        for latents, x0 in self._ways(search.next_round):
             images = decoded(self._model.decoder, x0)
             if search.places and isinstance(guide, TargetGuide):
                 search.tried(latents, images, guide.of_targets(images), of_places=True)
