@@ -1,9 +1,12 @@
 """Which of several noises a run should take: for every place the one whose picture the guide says least against there.
 
 What stands where is settled by the noise that is there (Mao et al., "Guided Image Synthesis via Initial Image Editing
-in Diffusion Model", ACM Multimedia 2023, arXiv 2305.03382). So noisy latents that went part of the way, each from a
-noise of its own, are cut up: a place has those of the candidate that is best for it, the rest those of the one that is
-best for all. Without places the best one is taken as it is (Ma et al. 2025, arXiv 2501.09732).
+in Diffusion Model", ACM Multimedia 2023, arXiv 2305.03382), and trying several is worth its time (Ma et al.,
+"Inference-Time Scaling for Diffusion Models beyond Scaling Denoising Steps", 2025, arXiv 2501.09732).
+
+Differs from both: noises are judged part of the way, by the picture that is predicted there, and the run goes on from
+there. The noisy latents are cut up: a place has those of the candidate that is best for it, the rest those of the one
+that is best for all. Without places the best one is taken as it is.
 """
 
 from __future__ import annotations
@@ -93,13 +96,16 @@ class _Best:
         self._parts: list[Tensor | None] = [None] * len(masks)
 
     def compare(self, latents: Tensor, image: Tensor, loss: float, parts: Sequence[float]) -> None:
-        if not len(self.image) or loss < self._least:
-            self.image, self._latents = image, latents
-            self._least = loss if math.isfinite(loss) else math.inf
+        """Copies, not views: what is kept shall not keep all the candidates that were tried with it."""
+        better = math.isfinite(loss) and loss < self._least
+        if better or not len(self.image):
+            self.image, self._latents = image.clone(), latents.clone()
+        if better:
+            self._least = loss
         # Not strict: in company a picture has more losses than places.
         for k, (part, least) in enumerate(zip(parts, self._least_parts, strict=False)):
-            if part < least:
-                self._parts[k], self._least_parts[k] = latents, part
+            if math.isfinite(part) and part < least:
+                self._parts[k], self._least_parts[k] = latents.clone(), part
 
     def composed(self) -> Tensor:
         """(C, h, w). Small places lie over large ones."""

@@ -37,6 +37,12 @@ class Denoiser:
             scale = scale.repeat(times, 1, 1, 1)
         return replace(self, embeddings=embeddings, condition=condition, guidance_scale=scale)
 
+    def of(self, rows: slice) -> Denoiser:
+        """The same for some of the B pictures, whose guidance scale is one."""
+        halves = self.embeddings.chunk(2) if self.classifier_free else (self.embeddings,)
+        condition = None if self.condition is None else self.condition[rows]
+        return replace(self, embeddings=torch.cat([half[rows] for half in halves]), condition=condition)
+
     @torch.no_grad()
     def led_from(self, pipe: Any, texts: Sequence[str], scales: Sequence[float]) -> Denoiser:
         """The same prompts with other negative ones, encoded by the pipeline, and guidance scales of their own, one for

@@ -132,7 +132,7 @@ def finished_alone(
     objective: ObjectiveSettings | BoxObjective | None = None,
 ) -> Step:
     """The last step of a run without guidance, and what the model that might have guided says of its picture."""
-    sampling = replace(sampling or Sampling(), mode="off")
+    sampling = (sampling or Sampling()).alone
     judge = _objective(clip, layout, seed, objective)
     images = pictures(generator, None, [layout], [seed], sampling)
     return Step(
@@ -151,7 +151,7 @@ def pictures(
 ) -> Tensor:
     """Finished pictures (B, 3, H, W) in [0, 1] of layouts, all at once: each as `generate` makes it alone.
 
-    `clip` None: unguided. `guided_by`: layouts to guide by in place of their own, for controls.
+    `clip` None: no guide. `guided_by`: layouts to go by in place of their own, for controls.
     """
     guide, places = None, guided_by or layouts
     if clip is not None and sampling.mode != "off":

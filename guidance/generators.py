@@ -37,8 +37,8 @@ class Advance:
     """What one step did, for B pictures. All tensors are detached.
 
     `index`: the step, from 0 to total - 1. `preview`: (B, 3, H, W), float32 in [0, 1], what the model takes the
-    finished pictures to be, as the guide saw them: before it moved them. `losses`: (B,) of the preview; None where the
-    guide moved nothing. `skipped`: (B,), bool: the loss or its gradient was not finite, and the picture was not moved.
+    finished pictures to be, as the guide saw them: before it moved them. `losses`: (B,) of the preview; None where no
+    gradient was asked for. `skipped`: (B,), bool: the loss or its gradient was not finite: it was not moved.
     """
 
     index: int

@@ -30,14 +30,15 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A denoiser for B pictures and, where there are some, their regions, which draw in its place in the first
-    `region_steps` steps: in the first `blank_steps` with all else blank.
+    """A denoiser for B pictures and, where there are some, their regions, which draw in its place in the share
+    `regions_to` of the scheduler's `steps`: in the share `blank_to` with all else blank.
     """
 
     denoiser: Denoiser
+    steps: int
     regions: Regions | None = None
-    region_steps: int = 0
-    blank_steps: int = 0
+    regions_to: float = 0.0
+    blank_to: float = 0.0
 
     def repeated(self, times: int) -> Predictor:
         """The same for the B pictures `times` times over."""
@@ -47,12 +48,12 @@ class Predictor:
     def __call__(self, scheduler: Any, latents: Tensor, timestep: Tensor, index: int) -> Prediction:
         """For latents (B, C, h, w) at step `index`."""
         level = noise_level(scheduler, timestep)
-        regions = self.regions if index < self.region_steps else None
+        regions = self.regions if index / self.steps < self.regions_to else None
         output = (self.denoiser if regions is None else regions.rest)(scheduler, latents, timestep)
         found = Prediction(output, predicted_x0(scheduler, level, latents, output), level)
         if regions is None:
             return found
-        blank = index < self.blank_steps
+        blank = index / self.steps < self.blank_to
         return found.moved(scheduler, regions.fused(scheduler, level, latents, timestep, found.x0, blank))
 
 
@@ -68,7 +69,7 @@ def predictor(
     `steps`: of the scheduler. `grid`: (h, w) of the latents.
     """
     prompted = denoiser(pipe, prompts, sampling)
-    if not (sampling.acts and sampling.regions_to and layouts):
-        return Predictor(prompted)
+    if not (sampling.weight and sampling.regions_to and layouts):
+        return Predictor(prompted, steps)
     places = regions(pipe, layouts, prompted, sampling, grid)
-    return Predictor(prompted, places, round(sampling.regions_to * steps), round(sampling.blank_to * steps))
+    return Predictor(prompted, steps, places, sampling.regions_to, sampling.blank_to)

@@ -4,9 +4,9 @@ Bar-Tal et al., "MultiDiffusion: Fusing Diffusion Paths for Controlled Image Gen
 at every step the model is asked for each place by its own prompt, and what it answers is taken there. At first it is
 asked with the rest of the picture blank ("bootstrapping"), so that the thing forms within its place and not across it.
 
-Differs from the paper: it is the predicted pictures that are put together; what is blank has the mean colour of the
-picture outside all places, in place of random colours; and what is in no place is drawn from the scene's prompt, led
-away from the phrases of its things, which would stand there too.
+Differs from the paper: places are asked in the first steps alone; what is blank has the mean colour of the picture
+outside all places, in place of random colours, and the picture's own noise; and what is in no place is drawn from the
+scene's prompt, led away from the phrases of its things (`Sampling.rest_scale`), which would stand there too.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from guidance.denoising import Denoiser, denoiser
 from guidance.places import Layout
 from guidance.prediction import NoiseLevel, predicted_x0
 from guidance.sampling import Sampling
+
+# Places asked at once: many take no more memory than some.
+TOGETHER = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,8 @@ class Regions:
         where places overlap. `blank`: each is asked with the rest of the picture blank.
         """
         seen = self._alone(level, latents, x0) if blank else latents[self.owners]
-        output = self.denoiser(scheduler, seen, timestep)
+        chunks = [slice(first, first + TOGETHER) for first in range(0, len(seen), TOGETHER)]
+        output = torch.cat([self.denoiser.of(rows)(scheduler, seen[rows], timestep) for rows in chunks])
         own = predicted_x0(scheduler, level, seen, output) * self.masks
         inside = torch.zeros_like(x0).index_add(0, self.owners, own.to(x0.dtype))
         return torch.where(self.covered > 0, inside / self.covered.clamp(min=1), x0)
@@ -59,9 +63,9 @@ class Regions:
     def _alone(self, level: NoiseLevel, latents: Tensor, x0: Tensor) -> Tensor:
         """Latents (R, C, h, w) that are those of the picture in the place, and elsewhere its noise over one colour."""
         outside = (self.covered == 0).to(x0.dtype)
-        if not outside.any():
-            outside = torch.ones_like(outside)
-        colour = (x0 * outside).sum((-2, -1), keepdim=True) / outside.sum((-2, -1), keepdim=True).clamp(min=1)
+        counts = outside.sum((-2, -1), keepdim=True)
+        outside = torch.where(counts > 0, outside, 1)  # of a picture that is all places, all of it
+        colour = (x0 * outside).sum((-2, -1), keepdim=True) / outside.sum((-2, -1), keepdim=True)
         noisy = latents.float() + level.alpha / level.scale * (colour - x0)
         return torch.where(self.masks > 0, latents[self.owners], noisy.to(latents.dtype)[self.owners])
 
@@ -85,12 +89,14 @@ def regions(
 
 
 def _rest(pipe: Any, layouts: Sequence[Layout], prompted: Denoiser, sampling: Sampling) -> Denoiser:
-    """The prompts, led away from all phrases of the layout, where it has any."""
-    negatives = [
-        ", ".join(filter(None, [sampling.negative_prompt, *(target.phrase for target in layout.targets)]))
-        for layout in layouts
-    ]
-    scales = [sampling.rest_scale if layout.targets else sampling.guidance_scale for layout in layouts]
+    """The prompts, led away from all phrases of the layout, where it has any; a text encoder that reads no further
+    than its context reads the first ones.
+    """
+    negatives, scales = [], []
+    for layout in layouts:
+        texts = [*(target.phrase for target in layout.targets), sampling.negative_prompt]
+        negatives.append(", ".join(text for text in texts if text))
+        scales.append(sampling.rest_scale if layout.targets else sampling.guidance_scale)
     return prompted.led_from(pipe, negatives, scales)
 
 

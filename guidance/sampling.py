@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guidance.entries import choice, shown, whole, within
 from guidance.places import Layout
@@ -47,14 +47,15 @@ class Sampling:
         The last ones settle texture: a guide adds little there but patterns that please it.
     guide_every: of these, every which one is guided, from the first on.
     regions_to: the share of the steps, from the first on, in which what is in each target's place is drawn from its own
-        phrase (`regions.py`); blank_to: in which it is so with all else blank. For runs that know their layouts. Not at
-        weight 0.
+        phrase (`regions.py`); blank_to: in which it is so with all else blank. For runs that know their layouts,
+        whether there is a guide or not. Not at weight 0.
     rest_scale: in those steps, the guidance scale of what is in no place. There it leads to the prompt from the phrases
         of the targets, so that the rest of the picture shows what else the prompt says. 0: it is drawn as without
         places, and so it is by a model without classifier-free guidance.
-    candidates: of how many noises the run takes the most promising one, by the guide's losses of the picture that each
-        leads to after the share `judged_at` of the steps, not pulled (as in Ma et al. 2025, arXiv 2501.09732). The
-        first is the seed's own, the noise of the picture without guidance. Not at weight 0.
+    candidates: how many noises the run tries, each to the share `judged_at` of the steps, not pulled (`candidates.py`).
+        It goes on from there with what each target's place is in the one that the guide says least against there, and
+        with the rest of the one that is best for all. The first is the seed's own, with which a run without guidance
+        begins. Not at weight 0.
 
     For VQGAN:
 
@@ -112,6 +113,11 @@ class Sampling:
     def acts(self) -> bool:
         """Whether a guide can change anything."""
         return self.mode != "off" and self.weight > 0
+
+    @property
+    def alone(self) -> Sampling:
+        """The same for the generator by itself: no guide, and no places."""
+        return replace(self, mode="off", weight=0.0)
 
     def guides(self, index: int, total: int) -> bool:
         """Whether step `index` of `total` is a guided one."""

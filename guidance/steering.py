@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
@@ -55,19 +56,22 @@ class DiffusionProcess:
         self._travel = [torch.Generator().manual_seed(seed ^ TRAVEL) for seed in seeds]
         self._latents: Tensor | None = self._noise(self._generators)
         self._search: Search | None = None
-        self._tries, self._tried, self._index, self._seeds = 0, 0, 0, tuple(seeds)
+        self._rounds, self._begun, self._index, self._seeds = 0, 0, 0, tuple(seeds)
         if sampling.acts and sampling.candidates > 1:
             places = [place_masks(layout, self._grid) for layout in layouts]
             self._search = Search(len(seeds), sampling.candidates, places)
-            self._tries, self._tried = self._search.rounds, self._steps_tried
-        self._timesteps = timesteps_from(self._scheduler, self._tried)
+            self._rounds, self._begun = (
+                self._search.rounds,
+                max(1, min(steps - 1, round(sampling.judged_at * steps))),
+            )
+        self._timesteps = timesteps_from(self._scheduler, self._begun)
 
     @property
     def total(self) -> int:
-        """How often candidates are tried, and the scheduler's timesteps after those that they went: PNDM has one more
-        than `Sampling.steps`.
+        """The rounds in which candidates are tried, and the scheduler's timesteps after those that they went: PNDM has
+        one more than `Sampling.steps`.
         """
-        return self._tries + len(self._timesteps)
+        return self._rounds + len(self._timesteps)
 
     @property
     def latents(self) -> Tensor | None:
@@ -80,13 +84,12 @@ class DiffusionProcess:
             raise RuntimeError("this run ended when memory ran out")
         if self._index == self.total:
             raise RuntimeError(f"all {self.total} steps of this run are done")
-        search = self._search
-        if search is not None:
-            if guide is None:
-                count = self._sampling.candidates
-                raise ValueError(f"candidates is {count}; allowed without a guide to choose: 1")
-            return self._within_memory(lambda: self._try(search, guide))
-        return self._within_memory(lambda: self._advance(guide))
+        if self._search is None:
+            return self._within_memory(lambda: self._advance(guide))
+        if guide is None:
+            count = self._sampling.candidates
+            raise ValueError(f"candidates is {count}; allowed without a guide to choose: 1")
+        return self._within_memory(lambda: self._try(guide))
 
     def finish(self) -> Tensor:
         """The pictures (B, 3, H, W), float32 in [0, 1], by the pipeline's own decoder."""
@@ -101,8 +104,10 @@ class DiffusionProcess:
         return images
 
     @torch.no_grad()
-    def _try(self, search: Search, guide: Guide) -> Advance:
+    def _try(self, guide: Guide) -> Advance:
         """Some candidates go a share of the way, without a pull. The last round's end is where the run goes on."""
+        search = self._search
+        assert search is not None
         for latents, x0 in self._ways(search.next_round):
             images = decoded(self._model.decoder, x0)
             if search.places and isinstance(guide, TargetGuide):
@@ -117,8 +122,8 @@ class DiffusionProcess:
 
     @torch.no_grad()
     def _advance(self, guide: Guide | None) -> Advance:
-        place, sampling, scheduler = self._index - self._tries, self._sampling, self._scheduler
-        index = self._tried + place
+        place, sampling, scheduler = self._index - self._rounds, self._sampling, self._scheduler
+        index = len(scheduler.timesteps) - len(self._timesteps) + place
         if not sampling.guides(index, len(scheduler.timesteps)):
             guide = None
         timestep, *after = self._timesteps[place:]
@@ -134,12 +139,6 @@ class DiffusionProcess:
         skipped.append(step.skipped)
         return Advance(self._index - 1, self.total, step.images, step.losses, torch.stack(skipped).any(0))
 
-    @property
-    def _steps_tried(self) -> int:
-        """How many steps a candidate goes: at least one, and never all, unless there is but one."""
-        steps = len(self._scheduler.timesteps)
-        return max(1, min(steps - 1, round(self._sampling.judged_at * steps)))
-
     def _ways(self, numbers: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Where the candidates of these numbers come to, see `candidates.ways`. Number 0 has the seeds' own noise."""
         draws = [[self._others(seed, number) for seed in self._seeds] for number in numbers]
@@ -147,11 +146,12 @@ class DiffusionProcess:
             self._noise(each) if number else self._latents
             for number, each in zip(numbers, draws, strict=True)
         ]
-        return ways(self._predictor, attempt(self._scheduler), noises, draws, self._tried)
+        return ways(self._predictor, attempt(self._scheduler), noises, draws, self._begun)
 
     def _others(self, seed: int, number: int) -> torch.Generator:
-        """What a seed's candidate of this number draws from, in whatever company."""
-        return torch.Generator().manual_seed(((seed ^ CANDIDATES) + number) % 2**63)
+        """What a seed's candidate of this number draws from, in whatever company. Neighbouring seeds have others."""
+        state = np.random.SeedSequence((seed, number, CANDIDATES)).generate_state(1, np.uint64)[0]
+        return torch.Generator().manual_seed(int(state) >> 1)
 
     def _noise(self, generators: list[torch.Generator]) -> Tensor:
         """What a run begins with (B, C, h, w)."""

@@ -410,11 +410,13 @@ def test_conditions_differ_from_paper_a_in_one_thing(clips):
     assert [one.name for one in found] == list(conditions.NAMES)
     assert not left_out
     by_name = {one.name: one for one in found}
-    assert all(one.sampling == BEST.sampling for one in found)
+    assert all(one.sampling == BEST.sampling for one in found if one.objective is not None)
+    assert by_name["places"].sampling == replace(BEST.sampling, mode="off")
+    assert not by_name["unguided"].sampling.weight
     paper = by_name["paper_a"].objective
     assert (paper.views, paper.view_strength) == (BEST.objective.views, BEST.objective.view_strength)
     assert replace(paper, views=16, view_strength=1.0) == PRESETS["diffusion"]["paper"].objective
-    assert by_name["unguided"].objective is None
+    assert by_name["unguided"].objective is by_name["places"].objective is None
     assert by_name["masked"].objective == replace(paper, lambda0=0.0)
     assert by_name["whole"].objective == replace(paper, lambda0=0.0, masked_views=False)
     assert by_name["legacy"].objective == replace(paper, legacy_single_view=True)
@@ -427,8 +429,12 @@ def test_what_a_model_cannot_do_is_left_out_unless_asked_for(clips):
     found, left_out = conditions.conditions(BEST, bare)
     assert "eclip" not in [one.name for one in found]
     assert left_out[0].startswith("eclip: nobody has trained ECLIP")
-    with pytest.raises(ValueError, match="'eclip' does not work"):
+    with pytest.raises(ValueError, match="no condition 'eclip' here: nobody has"):
         conditions.conditions(BEST, bare, names=["eclip"])
+    for preset, scene_alone in ((PRESETS["diffusion"]["paper"], False), (BEST, True)):
+        found, left_out = conditions.conditions(preset, clips["toy"], scene_alone)
+        assert "places" not in [one.name for one in found]
+        assert left_out[0].startswith("places: this ")
 
 
 def test_a_vqgan_without_guidance_has_the_scene_alone(clips):
@@ -577,7 +583,7 @@ def test_the_command_prints_a_table(command):
         (["--layouts", "0"], "0 layouts say nothing"),
         (["--batch", "65"], "batch is 65; allowed: 1 to 64"),
         (["--seeds", "0"], "seeds is 0"),
-        (["--conditions", "paper_b"], "unknown condition 'paper_b'; allowed: unguided, whole"),
+        (["--conditions", "paper_b"], "unknown condition 'paper_b'; allowed: unguided, places"),
         (["--layouts", "4"], "only one of 4 layouts has 2 boxes"),
         (["--split", "train"], "no layouts of split 'train'"),
         (["--data", "json"], "'json' is no package that draws layouts"),

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_generators import PROMPTS, QUICK, SEEDS, STEPS, redness, run
+from tiny_generators import MODES, PROMPTS, QUICK, SEEDS, STEPS, redness, run
 
 from guidance.boxes import Box, targets
 from guidance.denoising import denoiser
 from guidance.places import Layout
 from guidance.prediction import (
+    PREDICTION_TYPES,
     SCHEDULERS,
     fresh_scheduler,
     noise_level,
@@ -29,6 +30,7 @@ LAYOUTS = [
     Layout(PROMPTS[0], targets([Box("a boat", *LEFT), Box("red", 0.25, 0.0, 0.75, 0.5)])),
     Layout(PROMPTS[1], targets([Box("the sky", *RIGHT)])),
 ]
+FULL = Layout("a boat and the sky", targets([Box("a boat", *LEFT), Box("the sky", *RIGHT)]))
 REGIONS = Sampling(**QUICK, weight=1e-6, regions_to=1.0)  # nothing is pulled
 
 
@@ -39,11 +41,19 @@ def made(model, sampling, layouts, prompts=PROMPTS, seeds=SEEDS, guide=redness):
     return process.latents
 
 
+def finished(model, sampling):
+    process = model.begin(PROMPTS, SEEDS, sampling, LAYOUTS)
+    for _ in range(process.total):
+        process.advance(redness)
+    return process.finish()
+
+
+@pytest.mark.parametrize("prediction_type", PREDICTION_TYPES)
 @pytest.mark.parametrize("scheduler", ["ddim", "euler"])
 @pytest.mark.parametrize("blank", [False, True])
-def test_each_place_is_what_its_own_phrase_makes_of_it(shelf, scheduler, blank):
+def test_each_place_is_what_its_own_phrase_makes_of_it(shelf, scheduler, prediction_type, blank):
     """By loops over pictures, targets and cells; in what is blank, the noise of the picture over its mean colour."""
-    model = shelf.model(scheduler=scheduler)
+    model = shelf.model(scheduler=scheduler, prediction_type=prediction_type)
     process = model.begin(PROMPTS, SEEDS, Sampling(**QUICK, regions_to=1.0), LAYOUTS)
     clock, latents = process._scheduler, process.latents
     step, sampling = clock.timesteps[0], Sampling(**QUICK)
@@ -81,9 +91,14 @@ def test_a_place_that_is_the_whole_picture_with_its_prompt_changes_nothing(shelf
 
 def test_places_matter_only_where_they_are_asked_for(shelf):
     plain = made(shelf.model(), Sampling(steps=STEPS), (), guide=None)
-    for changes in ({"weight": 0.0}, {"mode": "off"}, {"regions_to": 0.0, "weight": 0.0}):
-        settings = {**QUICK, "regions_to": 1.0, "blank_to": 0.5, **changes}
-        assert torch.equal(made(shelf.model(), Sampling(**settings), LAYOUTS), plain)
+    settings = {**QUICK, "regions_to": 1.0, "blank_to": 0.5, "rest_scale": 2.0}
+    for changes in ({"weight": 0.0}, {"regions_to": 0.0, "mode": "off"}):
+        assert torch.equal(made(shelf.model(), Sampling(**settings | changes), LAYOUTS), plain)
+    assert torch.equal(made(shelf.model(), Sampling(**settings).alone, LAYOUTS, guide=None), plain)
+    unpulled = made(shelf.model(), Sampling(**settings, mode="off"), LAYOUTS, guide=None)
+    assert not torch.allclose(unpulled, plain, atol=1e-2)  # places need no guide
+    pulled = made(shelf.model(), Sampling(**settings, weight=1e-6), LAYOUTS)
+    assert torch.allclose(pulled, unpulled, atol=1e-3)
     without = [Layout(prompt) for prompt in PROMPTS]
     assert torch.allclose(made(shelf.model(), REGIONS, without), plain, atol=1e-3)
     assert not torch.allclose(made(shelf.model(), REGIONS, LAYOUTS), plain, atol=1e-2)
@@ -92,7 +107,7 @@ def test_places_matter_only_where_they_are_asked_for(shelf):
 def test_the_rest_of_the_picture_is_led_away_from_the_phrases(shelf):
     """As by the pipeline with the phrases as its negative prompt: after one step, outside all places."""
     model, sampling = shelf.model(), replace(REGIONS, rest_scale=2.0)
-    for negative, expected in (("", "a boat, red"), ("rain", "rain, a boat, red")):
+    for negative, expected in (("", "a boat, red"), ("rain", "a boat, red, rain")):
         process = model.begin(
             PROMPTS[:1], SEEDS[:1], replace(sampling, negative_prompt=negative), LAYOUTS[:1]
         )
@@ -122,13 +137,54 @@ def test_without_places_there_is_no_rest(shelf, guidance_scale):
 @pytest.mark.parametrize("model", [{}, {"scheduler": "lcm", "time_cond": 32}], ids=["ddim", "distilled"])
 @pytest.mark.parametrize("candidates", [1, 6])
 def test_a_picture_is_the_same_in_any_company(shelf, model, candidates):
+    """Some with much in no place, one with nothing."""
     sampling = Sampling(
         **QUICK, weight=1e-6, regions_to=0.7, blank_to=0.4, rest_scale=3.0, candidates=candidates
     )
-    both = made(shelf.model(**model), sampling, LAYOUTS)
-    for place in range(2):
-        alone = made(shelf.model(**model), sampling, *([each[place]] for each in (LAYOUTS, PROMPTS, SEEDS)))
-        assert torch.allclose(alone[0], both[place], atol=1e-4)
+    given = [[*LAYOUTS, FULL], [*PROMPTS, FULL.prompt], [*SEEDS, 5]]
+    together = made(shelf.model(**model), sampling, *given)
+    for place in range(3):
+        alone = made(shelf.model(**model), sampling, *([each[place]] for each in given))
+        assert torch.allclose(alone[0], together[place], atol=1e-4)
+
+
+def test_many_places_take_no_more_memory_than_some(shelf, monkeypatch):
+    boxes = [Box(f"red {number}", 0, 0, 0.2 + 0.05 * number, 0.5) for number in range(12)]
+    layout = Layout(PROMPTS[0], targets(boxes))
+    model, asked = shelf.model(), []
+    forward = type(model.pipe.unet).forward
+
+    def counted(unet, sample, *rest, **named):
+        asked.append(len(sample))
+        return forward(unet, sample, *rest, **named)
+
+    monkeypatch.setattr(type(model.pipe.unet), "forward", counted)
+    sampling = Sampling(**QUICK, weight=1e-6, regions_to=1.0, candidates=4)
+    made(model, sampling, [layout], PROMPTS[:1], SEEDS[:1])
+    assert max(asked) == 16  # eight places, with prompt and without
+
+
+@pytest.mark.parametrize(
+    ("steps", "share", "expected"), [(1, 0.5, 1), (5, 0.5, 3), (9, 0.5, 5), (20, 0.7, 14)]
+)
+def test_shares_of_the_steps_are_those_of_the_guide(shelf, steps, share, expected):
+    sampling = Sampling(steps=steps, regions_to=share, blank_to=share, guide_to=share)
+    process = shelf.model().begin(PROMPTS, SEEDS, sampling, LAYOUTS)
+    asked = []
+    process._predictor.regions.__dict__["fused"] = lambda *given: asked.append(given[-1]) or given[-2]
+    for _ in range(process.total):
+        process.advance(redness)
+    assert asked == [True] * expected
+    assert sum(sampling.guides(index, steps) for index in range(steps)) == expected
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_guide_pulls_where_places_are_drawn(shelf, mode):
+    """In steps that ask for places, after a search."""
+    settings = {"steps": 6, "mode": mode, "regions_to": 1.0, "rest_scale": 2.0, "candidates": 3}
+    sampling = Sampling(**settings, norm=0.3, guide_to=1.0)
+    pulled, still = (finished(shelf.model(), replace(sampling, weight=weight)) for weight in (1.0, 1e-6))
+    assert (redness(pulled, 0) < 0.9 * redness(still, 0)).all()
 
 
 def test_the_smallest_box_has_a_cell(shelf):

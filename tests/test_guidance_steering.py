@@ -78,25 +78,68 @@ def test_every_evaluation_has_a_number_of_its_own(shelf):
 # Candidates
 
 
-@pytest.mark.parametrize("scheduler", ["ddim", "lcm", "euler", "pndm", "dpm++"])
-def test_the_most_promising_noise_goes_on(shelf, scheduler):
-    """The one whose picture the guide likes best halfway; each picture has its own."""
-    model, settings = shelf.model(scheduler=scheduler), {"steps": 8, "guidance_scale": 3.0, "guide_to": 0.01}
-    seen, weight = [], 1e-6  # nothing is moved
+def naming(winner):
+    """A guide that likes one candidate of every picture best: the one of this number."""
+    calls = []
 
     def guide(images, number):
-        seen.append(redness(images, number).detach())
-        return redness(images, number)
+        calls.append(number)
+        return (0 * images).sum((1, 2, 3)) + float(len(calls) != winner + 1)
 
-    chosen, _ = run(model, Sampling(candidates=5, weight=weight, **settings), guide)
-    promised = torch.stack(seen[:5])
-    assert promised.shape == (5, len(SEEDS))
-    alone, _ = run(model, Sampling(candidates=1, weight=weight, **settings), guide)
-    kept = promised.argmin(0) == 0
-    same = (chosen.latents == alone.latents).flatten(1).all(1)
-    assert torch.equal(same, kept)
-    again, _ = run(model, Sampling(candidates=5, weight=weight, **settings), guide)
-    assert torch.equal(chosen.latents, again.latents)
+    return guide
+
+
+def searched(model, candidates, winner, **changes):
+    sampling = Sampling(steps=8, weight=1e-6, candidates=candidates, **changes)
+    process, guide = model.begin(PROMPTS, SEEDS, sampling), naming(winner)
+    while process._search is not None:
+        process.advance(guide)
+    return process
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "lcm", "euler", "pndm", "dpm++"])
+def test_the_most_promising_noise_goes_on(shelf, scheduler):
+    model = shelf.model(scheduler=scheduler)
+    found = [searched(model, 5, winner).latents for winner in range(5)]
+    for number, one in enumerate(found):
+        assert torch.equal(one, searched(model, 5, number).latents)
+        assert all(not torch.allclose(one, other, atol=0.1) for other in found[:number])
+    assert torch.allclose(found[1], searched(model, 2, 1).latents, atol=1e-4)  # whatever else is tried
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "euler"])
+@pytest.mark.parametrize("judged_at", [0.0, 0.3, 1.0])
+def test_the_first_candidate_is_the_picture_without_guidance(shelf, scheduler, judged_at):
+    """Where steps take no noise and remember nothing, the run that was searched for is the plain one."""
+    model = shelf.model(scheduler=scheduler)
+    plain, _ = run(model, Sampling(steps=8))
+    process = searched(model, 4, 0, judged_at=judged_at)
+    while process._index < process.total:
+        process.advance()
+    assert torch.allclose(process.latents, plain.latents, atol=1e-4)
+
+
+def test_seeds_share_no_candidates(shelf):
+    process = shelf.model().begin(PROMPTS, SEEDS, Sampling(steps=2))
+    draws = {
+        float(torch.rand(1, generator=process._others(seed, number)))
+        for seed in (*range(8), 2**63 - 1)
+        for number in range(24)
+    }
+    assert len(draws) == 9 * 24
+
+
+def test_pndm_is_guided_to_its_last_step_after_a_search(shelf):
+    sampling = Sampling(steps=4, guide_to=1.0, candidates=2)
+    _, steps = run(shelf.model(scheduler="pndm"), sampling, redness)
+    assert [step.losses is None for step in steps] == [True] * 2 + [False] * (len(steps) - 2)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_candidates_of_the_shortest_runs(shelf, steps):
+    process, found = run(shelf.model(), Sampling(steps=steps, candidates=3, guide_to=1.0), redness)
+    assert torch.isfinite(process.latents).all()
+    assert len(found) == 2 + steps - 1
 
 
 def test_a_picture_has_the_same_candidates_in_any_company(shelf):
@@ -122,7 +165,7 @@ def test_candidates_that_give_no_number_are_not_taken(shelf):
     def guide(images, number):
         calls.append(number)
         losses = redness(images, number)
-        return losses * math.nan if 1 < len(calls) <= 4 else losses
+        return losses * [1, math.nan, -math.inf, math.inf][len(calls) - 1] if len(calls) <= 4 else losses
 
     chosen, _ = run(shelf.model(), Sampling(candidates=4, weight=1e-6, **QUICK), guide)
     own, _ = run(shelf.model(), Sampling(steps=STEPS))

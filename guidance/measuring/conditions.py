@@ -1,7 +1,8 @@
 """What is compared: how pictures of the same layouts and seeds are made, and which boxes they are held against.
 
-All but the preset's own are paper A's objective (Paiss et al. 2022, arXiv 2204.04908) with one thing changed; sampling,
-and the number and strength of views, are the preset's throughout, so that conditions differ in the objective alone.
+Two have no guide: the generator alone, and with things drawn from their own phrases. The others are paper A's objective
+(Paiss et al. 2022, arXiv 2204.04908) with one thing changed, and the preset's own. Sampling and the number and strength
+of views are the preset's in all of them: they differ in the objective alone, which also chooses among candidates.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ OWN, MIRRORED, OTHERS = "own", "mirrored", "others"
 
 @dataclass(frozen=True)
 class Condition:
-    """`objective` None: no guide at all. `boxes`: a picture is scored against its layout's OWN boxes; against those,
+    """`objective` None: no guide. `boxes`: a picture is scored against its layout's OWN boxes; against those,
     MIRRORED, that guided it too; or against those of OTHERS, that did not.
     """
 
@@ -73,7 +74,7 @@ _OURS = {
     "control": ("the preset's pictures, scored against the boxes of other layouts", OTHERS),
     "mirrored": ("the preset, left and right of the boxes exchanged", MIRRORED),
 }
-NAMES = ("unguided", *_PAPER, *_OURS)
+NAMES = ("unguided", "places", *_PAPER, *_OURS)
 
 
 def conditions(
@@ -95,14 +96,25 @@ def conditions(
     for each in _all(preset, scene_alone):
         if each.name not in wanted:
             continue
-        reason = None if each.objective is None else refusal(clip, each.objective.heatmap)
+        reason = _refusal(each, clip, scene_alone)
         if reason is None:
             found.append(each)
         elif names:
-            raise ValueError(f"condition {each.name!r} does not work with {clip.name}: {reason}")
+            raise ValueError(f"there is no condition {each.name!r} here: {reason}")
         else:
             left_out.append(f"{each.name}: {reason}")
     return found, left_out
+
+
+def _refusal(condition: Condition, clip: Clip, scene_alone: bool) -> str | None:
+    """Why there is no such condition, if there is none."""
+    if condition.objective is not None:
+        return refusal(clip, condition.objective.heatmap)
+    if condition.name == "places" and scene_alone:
+        return "this generator draws nothing from phrases"
+    if condition.name == "places" and not condition.sampling.regions_to:
+        return "this preset draws nothing from phrases of its own"
+    return None
 
 
 def _all(preset: Preset, scene_alone: bool) -> list[Condition]:
@@ -114,10 +126,12 @@ def _all(preset: Preset, scene_alone: bool) -> list[Condition]:
     unguided = (
         Condition("unguided", "whole views and the scene's prompt alone", preset.sampling, alone)
         if scene_alone
-        else Condition("unguided", "no guide", preset.sampling, None)
+        else Condition("unguided", "the generator alone", preset.sampling.alone, None)
     )
+    places = replace(preset.sampling, mode="off")
     return [
         unguided,
+        Condition("places", "no guide, but every thing is drawn from its own phrase", places, None),
         *(Condition(name, text, preset.sampling, changed(paper)) for name, (text, changed) in _PAPER.items()),
         *(Condition(name, text, preset.sampling, ours, boxes) for name, (text, boxes) in _OURS.items()),
     ]

@@ -18,11 +18,13 @@ Rows = list[dict[str, Any]]
 UNGUIDED = "unguided"
 # What is compared beside every condition with the unguided one: the first less the second.
 PAIRS = (
+    ("paper_a", "places"),
     ("paper_a", "whole"),
     ("paper_a", "masked"),
     ("legacy", "paper_a"),
     ("itsm", "paper_a"),
     ("eclip", "paper_a"),
+    ("preset", "places"),
     ("preset", "paper_a"),
 )
 COMPARED = ("f1_50", "f1_30", "centre", "inside", "present", "similarity", "pointing")
