@@ -284,6 +284,21 @@ def test_out_of_memory_says_what_would_fit_and_frees(shelf):
     run(shelf.model(), Sampling(steps=1))  # the model lives on
 
 
+def test_out_of_memory_while_candidates_are_tried_frees_them(shelf):
+    process = shelf.model().begin(PROMPTS, SEEDS, Sampling(candidates=6, **QUICK))
+    process.advance(redness)
+    search = weakref.ref(process._search)
+
+    def guide(images, number):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(GenerationOutOfMemory, match="a single candidate"):
+        process.advance(guide)
+    assert search() is None
+    with pytest.raises(RuntimeError, match="memory ran out"):
+        process.advance(redness)
+
+
 def test_steps_and_finish_have_their_time(shelf):
     process = shelf.model().begin(PROMPTS, SEEDS, Sampling(steps=1))
     with pytest.raises(RuntimeError, match="0 of 1 steps are done"):

@@ -85,14 +85,15 @@ def _open(name: str) -> Generator:
 
 
 def _seconds(recipe: Recipe) -> int:
-    """How long ZeroGPU should lend the GPU: loading, half a second a step, and an eighth of that for a step of a
-    candidate, which is not pulled.
+    """How long ZeroGPU should lend the GPU: loading, half a second a step, and what candidates ask of the generator,
+    once for the prompt and once for each thing.
     """
     from guidance.catalogue import find
 
     entry, sampling = find(recipe.generator), recipe.preset.sampling
-    steps = sampling.steps * (1 + sampling.judged_at * sampling.candidates / 8)
-    return min(180, 15 + entry.megabytes // 200 + int(steps / 2))
+    tried = sampling.candidates if sampling.candidates > 1 else 0
+    asked = tried * sampling.judged_at * sampling.steps * (1 + len(recipe.layout.targets))
+    return min(180, 15 + entry.megabytes // 200 + int(sampling.steps / 2 + asked / 25))
 
 
 if device.ZERO_GPU:
