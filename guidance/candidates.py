@@ -67,7 +67,7 @@ class Search:
         return torch.stack([best.composed() for best in self._best])
 
 
-def ways(
+def walk(
     predictor: Predictor,
     scheduler: Any,
     noises: Sequence[Tensor],

@@ -29,6 +29,7 @@ from guidance.places import Layout
 from guidance.prediction import SCHEDULERS, check_scheduler
 from guidance.sampling import Sampling, check_pictures
 from guidance.steering import DiffusionProcess
+from guidance.ways import Ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,7 @@ class LatentDiffusion:
         seeds: Sequence[int],
         sampling: Sampling,
         layouts: Sequence[Layout] = (),
+        ways: Ways | None = None,
     ) -> DiffusionProcess:
         """One picture for each prompt and its seed."""
         check_pictures(prompts, seeds, layouts)
@@ -95,7 +97,7 @@ class LatentDiffusion:
             raise ValueError(
                 "mode is 'latent'; allowed where the models take turns on the GPU: 'x0', or a preview decoder"
             )
-        return DiffusionProcess(self, prompts, seeds, sampling, layouts)
+        return DiffusionProcess(self, prompts, seeds, sampling, layouts, ways)
 
 
 def open_diffusion(

@@ -15,6 +15,7 @@ from guidance.generators import Advance, Generator, Process
 from guidance.objective import BoxObjective, Judgement, ObjectiveSettings, TargetReading
 from guidance.places import Layout
 from guidance.sampling import Sampling
+from guidance.ways import Ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,17 +149,19 @@ def pictures(
     sampling: Sampling,
     objective: ObjectiveSettings | None = None,
     guided_by: Sequence[Layout] | None = None,
+    ways: Ways | None = None,
 ) -> Tensor:
     """Finished pictures (B, 3, H, W) in [0, 1] of layouts, all at once: each as `generate` makes it alone.
 
-    `clip` None: no guide. `guided_by`: layouts to go by in place of their own, for controls.
+    `clip` None: no guide. `guided_by`: layouts to go by in place of their own, for controls. `ways`: see
+    `generators.Generator.begin`.
     """
     guide, places = None, guided_by or layouts
     if clip is not None and sampling.mode != "off":
         guide = Guided(BoxObjective(clip, places, seeds, objective))
     else:
         sampling = replace(sampling, mode="off")
-    process = generator.begin([layout.prompt for layout in layouts], seeds, sampling, places)
+    process = generator.begin([layout.prompt for layout in layouts], seeds, sampling, places, ways)
     for _ in range(process.total):
         process.advance(guide)
     return process.finish()

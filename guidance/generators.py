@@ -14,6 +14,7 @@ from torch import Tensor
 
 from guidance.places import Layout
 from guidance.sampling import Sampling
+from guidance.ways import Ways
 
 # Images (B, 3, H, W), float32 in [0, 1], and the number of the evaluation -> differentiable losses (B,). The number
 # is the step's where a step asks once; where it asks more often, each time has a number of its own, counted up, so
@@ -84,8 +85,10 @@ class Generator(Protocol):
         seeds: Sequence[int],
         sampling: Sampling,
         layouts: Sequence[Layout] = (),
+        ways: Ways | None = None,
     ) -> Process:
         """One picture for each prompt and its seed; a batch equals singles. `layouts`: what is to be where, for runs
-        that will be guided. ValueError for what it cannot do.
+        that will be guided. `ways`: shared by runs that differ in nothing but their guide. ValueError for what it
+        cannot do.
         """
         ...

@@ -28,8 +28,8 @@ class Preset:
 
 _OURS = ObjectiveSettings(heatmap="relevance_all", views=4, view_strength=0.5, coverage_weight=0.1)
 # In Toyland, a pull alone puts little where it belongs: of moves of up to three tenths of the length nothing comes,
-# larger ones spoil shapes. Each thing drawn from its own phrase in its place does most, a choice among noises by the
-# guide's losses nearly as much again; from there on a gentle pull adds a little.
+# larger ones spoil shapes. Each thing drawn from its own phrase in its place, and led away from elsewhere, does most; a
+# choice among noises by the guide's losses nearly as much again; from there on a gentle pull adds a little.
 _PULLED = Sampling(steps=50, norm=0.5, inner_steps=4, guide_to=0.5)
 _PLACED = Sampling(steps=20, norm=0.2, guide_to=0.8, regions_to=0.5, blank_to=0.3)
 

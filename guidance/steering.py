@@ -12,7 +12,7 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from guidance.candidates import Search, ways
+from guidance.candidates import Search, walk
 from guidance.decoding import checkpointed, decoded, noise_like
 from guidance.generators import Advance, Guide, TargetGuide
 from guidance.gradients import Descent, descend
@@ -22,6 +22,7 @@ from guidance.prediction import attempt, fresh_scheduler, noise_level, renoised,
 from guidance.predictor import predictor
 from guidance.regions import place_masks
 from guidance.sampling import Sampling, check_size
+from guidance.ways import Ways
 
 if TYPE_CHECKING:
     from guidance.diffusion import LatentDiffusion
@@ -33,7 +34,8 @@ TRAVEL, CANDIDATES = 0x7472_6176_656C, 0x6F74_6865_7273
 class DiffusionProcess:
     """B pictures on their way through `model`, each with noise of its own seed. See `generators.Process`.
 
-    The first steps try the candidates, if there are several; the others are the scheduler's.
+    The first steps try the candidates, if there are several; the others are the scheduler's. `ways`: where they came
+    to, if another run of the same pictures has found out, and for the next one.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class DiffusionProcess:
         seeds: Sequence[int],
         sampling: Sampling,
         layouts: Sequence[Layout] = (),
+        ways: Ways | None = None,
     ) -> None:
         self._model, self._sampling = model, sampling
         self._size = check_size(model.size if sampling.size is None else sampling.size, model.grid)
@@ -56,6 +59,7 @@ class DiffusionProcess:
         self._travel = [torch.Generator().manual_seed(seed ^ TRAVEL) for seed in seeds]
         self._latents: Tensor | None = self._noise(self._generators)
         self._search: Search | None = None
+        self._ways = ways
         self._rounds, self._begun, self._index, self._seeds = 0, 0, 0, tuple(seeds)
         if sampling.acts and sampling.candidates > 1:
             places = [place_masks(layout, self._grid) for layout in layouts]
@@ -108,7 +112,9 @@ class DiffusionProcess:
         """Some candidates go a share of the way, without a pull. The last round's end is where the run goes on."""
         search = self._search
         assert search is not None
-        for latents, x0 in self._ways(search.next_round):
+        numbers = search.next_round
+        found = self._walk(numbers) if self._ways is None else self._ways.of(numbers, self._walk)
+        for latents, x0 in found:
             images = decoded(self._model.decoder, x0)
             if search.places and isinstance(guide, TargetGuide):
                 search.tried(latents, images, guide.of_targets(images), of_places=True)
@@ -139,14 +145,14 @@ class DiffusionProcess:
         skipped.append(step.skipped)
         return Advance(self._index - 1, self.total, step.images, step.losses, torch.stack(skipped).any(0))
 
-    def _ways(self, numbers: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Where the candidates of these numbers come to, see `candidates.ways`. Number 0 has the seeds' own noise."""
+    def _walk(self, numbers: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Where the candidates of these numbers come to, see `candidates.walk`. Number 0 has the seeds' own noise."""
         draws = [[self._others(seed, number) for seed in self._seeds] for number in numbers]
         noises = [
             self._noise(each) if number else self._latents
             for number, each in zip(numbers, draws, strict=True)
         ]
-        return ways(self._predictor, attempt(self._scheduler), noises, draws, self._begun)
+        return walk(self._predictor, attempt(self._scheduler), noises, draws, self._begun)
 
     def _others(self, seed: int, number: int) -> torch.Generator:
         """What a seed's candidate of this number draws from, in whatever company. Neighbouring seeds have others."""

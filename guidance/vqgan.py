@@ -31,6 +31,7 @@ from guidance.memory import vqgan_advice, within_memory
 from guidance.opening import opened
 from guidance.places import Layout
 from guidance.sampling import Sampling, check_pictures, check_size
+from guidance.ways import Ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +69,11 @@ class VQGAN:
         seeds: Sequence[int],
         sampling: Sampling,
         layouts: Sequence[Layout] = (),
+        ways: Ways | None = None,
     ) -> VQGANProcess:
-        """One picture for each seed. Prompts and layouts are the guide's affair, and only counted here."""
+        """One picture for each seed. Prompts and layouts are the guide's affair, and only counted here; there are no
+        candidates.
+        """
         check_pictures(prompts, seeds, layouts)
         return VQGANProcess(self, seeds, sampling)
 

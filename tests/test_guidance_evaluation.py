@@ -90,7 +90,7 @@ class Painter:
         self.alone, self.spoil, self.fails = alone, spoil, fails
         self.begun = 0
 
-    def begin(self, prompts, seeds, sampling, layouts=()):
+    def begin(self, prompts, seeds, sampling, layouts=(), ways=None):
         self.begun += 1
         if self.begun == self.fails:
             raise KeyboardInterrupt
@@ -330,7 +330,7 @@ def test_the_witness_says_what_explain_says(clips, tmp_path):
     drawn = sample_layouts("validation", 3)
     clip = clips["resnet"]
     images = torch.stack(
-        [sources.real(drawn, (64, 64), sources.Places(0, 1)).make(n, n + 1)[0] for n in range(3)]
+        [sources.real(drawn, (64, 64), sources.Places(0, 1)).make(n, n + 1)[0][0] for n in range(3)]
     )
     witness = Witness(clip, [phrase for one in drawn for phrase in one.phrases])
     assert witness.method.name == "eclip"

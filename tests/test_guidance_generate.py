@@ -26,6 +26,7 @@ from guidance.presets import PRESETS, find_preset
 from guidance.sampling import Sampling
 from guidance.settings import ObjectiveSettings
 from guidance.vqgan import open_vqgan
+from guidance.ways import Ways
 
 BOXES = [Box("red boat", 0.1, 0.1, 0.5, 0.6), Box("the sky", 0.5, 0.0, 1.0, 0.5)]
 LAYOUT = Layout("a red boat and the sky", targets(BOXES))
@@ -89,6 +90,26 @@ def test_many_at_once_are_the_same_as_alone(generator, clip):
         *_, step = generate(generator, clip, LAYOUT, seed, BRIEF, FEW)
         alone = torch.from_numpy(np.asarray(step.image).copy()).permute(2, 0, 1) / 255
         assert torch.allclose(image, alone, atol=3e-3)
+
+
+def test_runs_that_differ_in_their_guide_share_where_candidates_came_to(diffusion, clip, monkeypatch):
+    sampling = dataclasses.replace(BRIEF, candidates=4, regions_to=0.5)
+    objectives = [ObjectiveSettings(views=1), ObjectiveSettings(views=1, masked_views=False, lambda0=5.0)]
+    alone = [pictures(diffusion, clip, [LAYOUT], [1], sampling, one) for one in objectives]
+    calls, ways = [], Ways()
+    forward = type(diffusion.pipe.unet).forward
+    monkeypatch.setattr(
+        type(diffusion.pipe.unet),
+        "forward",
+        lambda *given, **named: calls.append(1) or forward(*given, **named),
+    )
+    for objective, expected in zip(objectives, alone, strict=True):
+        calls.append(None)
+        found = pictures(diffusion, clip, [LAYOUT], [1], sampling, objective, ways=ways)
+        assert torch.equal(found, expected)
+    first, second = (part.count(1) for part in (calls[: calls.index(None, 1)], calls[calls.index(None, 1) :]))
+    assert second < first
+    assert ways.seconds > 0
 
 
 def test_weight_0_is_unguided_to_the_bit(diffusion, clip):

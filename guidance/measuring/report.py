@@ -75,13 +75,20 @@ class _Maker:
         self.places = run_of.plan.places
         self.small = self.scenery.small(run_of.grid)
         self.real = sources.real(self.scenery.drawn[OWN], generator.size, self.places)
+        self.shared = sources.Shared()
         self.shown: Shown = {}
         self.verdicts: dict[str, list] = {}
 
     def source(self, condition: Condition) -> Source:
         layouts = self.scenery.layouts
         return sources.generated(
-            self.generator, self.run_of.clip, condition, layouts[OWN], layouts[MIRRORED], self.places
+            self.generator,
+            self.run_of.clip,
+            condition,
+            layouts[OWN],
+            layouts[MIRRORED],
+            self.places,
+            self.shared,
         )
 
     def counted(self, name: str, source: Source, boxes: str, what: str) -> Counted:
@@ -119,7 +126,7 @@ class _Maker:
         source = sources.real(self.scenery.drawn_others, self.generator.size, self.places)
         plan, judging = self.run_of.plan, self.scenery.world.judging
         edges = [*range(0, plan.pictures, plan.batch), plan.pictures]
-        seen = [one for ends in pairwise(edges) for one in self.run_of.judge.look(source.make(*ends))]
+        seen = [one for ends in pairwise(edges) for one in self.run_of.judge.look(source.make(*ends)[0])]
         return judging.frechet(real, np.array([one.features for one in seen]), judging.dimensions(len(real)))
 
 

@@ -4,8 +4,10 @@ the generator's autoencoder.
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -21,22 +23,27 @@ from guidance.generators import Generator
 from guidance.measuring.conditions import MIRRORED, OWN, Condition
 from guidance.measuring.world import Drawn
 from guidance.vqgan import VQGAN
+from guidance.ways import Ways
 
 REAL, RECONSTRUCTED = "real", "reconstructed"
 SEEDS_PER_LAYOUT = 1000  # a layout's seeds are its own, whatever is measured beside it
 
 
+Make = Callable[[int, int], tuple[Tensor, float]]
+
+
 @dataclass(frozen=True)
 class Source:
-    """Pictures number `first` to `stop` - 1, as (B, 3, H, W) in [0, 1]: `make(first, stop)`. Those of a layout follow
-    one another, a take each. `key`: what they depend on, beside layouts and models. `boxes`: which are looked for.
+    """Pictures number `first` to `stop` - 1, as (B, 3, H, W) in [0, 1], and the seconds that they take: `make(first,
+    stop)`. Those of a layout follow one another, a take each. `key`: what they depend on, beside layouts and models.
+    `boxes`: which are looked for.
     """
 
     name: str
     folder: str
     key: dict[str, Any]
     boxes: str
-    make: Callable[[int, int], Tensor]
+    make: Make
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,18 @@ class Places:
         return (self.first + self.layout(number)) * SEEDS_PER_LAYOUT + self.take(number)
 
 
+class Shared:
+    """Where candidates came to, for conditions that differ in their guide alone."""
+
+    def __init__(self) -> None:
+        self._ways: dict[str, Ways] = {}
+
+    def of(self, condition: Condition, first: int, stop: int) -> Ways:
+        """For the pictures of these numbers, under any condition of this sampling and these boxes."""
+        same = [asdict(condition.sampling), condition.boxes == MIRRORED, first, stop]
+        return self._ways.setdefault(json.dumps(same), Ways())
+
+
 def generated(
     generator: Generator,
     clip: Clip,
@@ -63,14 +82,19 @@ def generated(
     layouts: Sequence[Layout],
     mirrored: Sequence[Layout],
     places: Places,
+    shared: Shared,
 ) -> Source:
-    """Pictures of layouts made under a condition. Paired: every condition has the same seeds."""
+    """Pictures of layouts made under a condition. Paired: every condition has the same seeds. The seconds are those
+    of a condition that is measured alone.
+    """
     guides = mirrored if condition.boxes == MIRRORED else layouts
 
-    def make(first: int, stop: int) -> Tensor:
+    def make(first: int, stop: int) -> tuple[Tensor, float]:
         numbers = range(first, stop)
         chosen = [places.layout(number) for number in numbers]
-        return pictures(
+        ways = shared.of(condition, first, stop)
+        began = time.perf_counter() - ways.seconds
+        images = pictures(
             generator,
             None if condition.objective is None else clip,
             [layouts[index] for index in chosen],
@@ -78,7 +102,9 @@ def generated(
             condition.sampling,
             condition.objective,
             [guides[index] for index in chosen],
+            ways,
         )
+        return images, time.perf_counter() - began
 
     boxes = MIRRORED if condition.boxes == MIRRORED else OWN
     return Source(condition.name, condition.folder, condition.made, boxes, make)
@@ -87,10 +113,10 @@ def generated(
 def real(drawn: Sequence[Drawn], size: tuple[int, int], places: Places) -> Source:
     """The layouts' own scenes, a take of each for every seed."""
 
-    def make(first: int, stop: int) -> Tensor:
-        numbers = range(first, stop)
+    def make(first: int, stop: int) -> tuple[Tensor, float]:
+        began, numbers = time.perf_counter(), range(first, stop)
         found = [drawn[places.layout(n)].picture(max(size), places.take(n)) for n in numbers]
-        return torch.stack([_as_image(picture, size) for picture in found])
+        return torch.stack([_as_image(picture, size) for picture in found]), time.perf_counter() - began
 
     return Source(REAL, REAL, {"pictures": REAL, "size": list(size)}, OWN, make)
 
@@ -101,9 +127,13 @@ def reconstructed(generator: Generator, pictures_of: Source) -> Source | None:
     if through is None:
         return None
     key = pictures_of.key | {"pictures": RECONSTRUCTED}
-    return Source(
-        RECONSTRUCTED, RECONSTRUCTED, key, OWN, lambda *numbers: through(pictures_of.make(*numbers))
-    )
+
+    def make(first: int, stop: int) -> tuple[Tensor, float]:
+        began = time.perf_counter()
+        images, _ = pictures_of.make(first, stop)
+        return through(images), time.perf_counter() - began
+
+    return Source(RECONSTRUCTED, RECONSTRUCTED, key, OWN, make)
 
 
 def autoencoder(generator: Generator) -> Callable[[Tensor], Tensor] | None:
