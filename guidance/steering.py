@@ -59,15 +59,13 @@ class DiffusionProcess:
         self._travel = [torch.Generator().manual_seed(seed ^ TRAVEL) for seed in seeds]
         self._latents: Tensor | None = self._noise(self._generators)
         self._search: Search | None = None
-        self._ways = ways
+        self._ways = Ways() if ways is None else ways
         self._rounds, self._begun, self._index, self._seeds = 0, 0, 0, tuple(seeds)
         if sampling.acts and sampling.candidates > 1:
             places = [place_masks(layout, self._grid) for layout in layouts]
             self._search = Search(len(seeds), sampling.candidates, places)
-            self._rounds, self._begun = (
-                self._search.rounds,
-                max(1, min(steps - 1, round(sampling.judged_at * steps))),
-            )
+            self._rounds = self._search.rounds
+            self._begun = max(1, min(steps - 1, round(sampling.judged_at * steps)))
         self._timesteps = timesteps_from(self._scheduler, self._begun)
 
     @property
@@ -112,9 +110,7 @@ class DiffusionProcess:
         """Some candidates go a share of the way, without a pull. The last round's end is where the run goes on."""
         search = self._search
         assert search is not None
-        numbers = search.next_round
-        found = self._walk(numbers) if self._ways is None else self._ways.of(numbers, self._walk)
-        for latents, x0 in found:
+        for latents, x0 in self._ways.of(search.next_round, self._walk):
             images = decoded(self._model.decoder, x0)
             if search.places and isinstance(guide, TargetGuide):
                 search.tried(latents, images, guide.of_targets(images), of_places=True)
@@ -122,7 +118,7 @@ class DiffusionProcess:
                 search.tried(latents, images, guide(images, 0)[:, None], of_places=False)
         self._index += 1
         if not search.rounds:
-            self._latents, self._search = search.latents, None
+            self._latents, self._search, self._ways = search.latents, None, Ways()
         unmoved = torch.zeros(len(self._seeds), dtype=torch.bool, device=search.images.device)
         return Advance(self._index - 1, self.total, search.images, None, unmoved)
 
@@ -223,4 +219,4 @@ class DiffusionProcess:
         return within_memory(run, self._free, advice)
 
     def _free(self) -> None:
-        self._latents = self._search = None
+        self._latents, self._search, self._ways = None, None, Ways()

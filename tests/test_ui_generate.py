@@ -261,6 +261,19 @@ def test_generators_that_cannot_be_had_are_greyed_with_the_reason(monkeypatch):
     assert listed["sd-1.5"] == "cannot be downloaded now"
 
 
+def test_a_visitor_who_looks_at_the_tab_finds_the_generator_open():
+    generators._open.cache_clear()
+    for wrong in ("", "no such", "sd-1.5"):  # nothing to open, and nothing to complain of
+        generators.warm(wrong, "")
+    assert generators._open.cache_info().currsize == 0
+    generators.warm("toy-vqgan", "")
+    generators.warm("toy-sd", "")  # one is enough, and another visitor's may be in use
+    assert generators._open.cache_info().misses == 1
+    assert generators._open("toy-vqgan").name == "toy-vqgan"
+    assert generators._open.cache_info().hits == 1
+    generators.warm("toy-vqgan", "no such model")
+
+
 def test_out_of_memory_says_what_would_fit(monkeypatch):
     import torch
 

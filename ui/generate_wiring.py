@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from ui import generate_events as events
+from ui import generators
 from ui.box_canvas import BoxCanvas
 from ui.choice import Choice
 from ui.keeping import save, show_link
@@ -52,7 +53,8 @@ def connect(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Connects the tab's components."""
     page = gr.context.Context.root_block
     page.load(events.read_link, [c.first], [*_shown(c), tabs], **QUIET)
-    tab.select(events.show_generators, [c.generator], [c.generator, c.generator_note], **QUIET)
+    shown = tab.select(events.show_generators, [c.generator], [c.generator, c.generator_note], **QUIET)
+    shown.then(generators.warm, [c.generator, c.clip], None, **QUIET, **MODEL_LANE)
     c.generator.choose(events.show_generators, [c.generator], [c.generator, c.generator_note], **QUIET)
     for name, button in c.examples.items():
         button.click(partial(events.show_example, name), None, _shown(c), **QUIET)
