@@ -31,7 +31,7 @@ _OURS = ObjectiveSettings(heatmap="relevance_all", views=4, view_strength=0.5, c
 # larger ones spoil shapes. Each thing drawn from its own phrase in its place, and led away from elsewhere, does most; a
 # choice among noises by the guide's losses nearly as much again; from there on a gentle pull adds a little.
 _PULLED = Sampling(steps=50, norm=0.5, inner_steps=4, guide_to=0.5)
-_PLACED = Sampling(steps=20, norm=0.2, guide_to=0.8, regions_to=0.5, blank_to=0.3)
+_PLACED = Sampling(steps=20, norm=0.2, guide_to=0.8, regions_to=0.7, blank_to=0.4, rest_scale=2.5)
 
 _DIFFUSION = (
     Preset(
