@@ -4,9 +4,10 @@ Bar-Tal et al., "MultiDiffusion: Fusing Diffusion Paths for Controlled Image Gen
 at every step the model is asked for each place by its own prompt, and what it answers is taken there. At first it is
 asked with the rest of the picture blank ("bootstrapping"), so that the thing forms within its place and not across it.
 
-Differs from the paper: places are asked in the first steps alone; what is blank has the mean colour of the picture
-outside all places, in place of random colours, and the picture's own noise; and what is in no place is drawn from the
-scene's prompt, led away from the phrases of its things (`Sampling.rest_scale`), which would stand there too.
+Differs from the paper: places are asked in the first steps alone. What is blank has the mean colour of the picture
+outside all places, in place of random colours, and no noise, in which the model might see the thing. What is in no
+place is drawn from the scene's prompt, led away from the phrases of its things (`Sampling.rest_scale`), which would
+stand there too.
 """
 
 from __future__ import annotations
@@ -61,13 +62,13 @@ class Regions:
         return torch.where(self.covered > 0, inside / self.covered.clamp(min=1), x0)
 
     def _alone(self, level: NoiseLevel, latents: Tensor, x0: Tensor) -> Tensor:
-        """Latents (R, C, h, w) that are those of the picture in the place, and elsewhere its noise over one colour."""
+        """Latents (R, C, h, w) that are those of the picture in the place, and elsewhere one colour without noise."""
         outside = (self.covered == 0).to(x0.dtype)
         counts = outside.sum((-2, -1), keepdim=True)
         outside = torch.where(counts > 0, outside, 1)  # of a picture that is all places, all of it
         colour = (x0 * outside).sum((-2, -1), keepdim=True) / outside.sum((-2, -1), keepdim=True)
-        noisy = latents.float() + level.alpha / level.scale * (colour - x0)
-        return torch.where(self.masks > 0, latents[self.owners], noisy.to(latents.dtype)[self.owners])
+        blank = (level.alpha / level.scale * colour).to(latents.dtype)
+        return torch.where(self.masks > 0, latents[self.owners], blank[self.owners])
 
 
 def regions(
