@@ -28,10 +28,10 @@ class Preset:
 
 _OURS = ObjectiveSettings(heatmap="relevance_all", views=4, view_strength=0.5, coverage_weight=0.1)
 # In Toyland, a pull alone puts little where it belongs: of moves of up to three tenths of the length nothing comes,
-# larger ones spoil shapes. Each thing drawn from its own phrase in its place, and led away from elsewhere, does most; a
-# choice among noises by the guide's losses nearly as much again; from there on a gentle pull adds a little.
+# larger ones spoil shapes. Each thing drawn from its own phrase in its place, all else blank, and led away from
+# elsewhere, does most; a choice among noises by the guide's losses, and from there on a gentle pull, add a little.
 _PULLED = Sampling(steps=50, norm=0.5, inner_steps=4, guide_to=0.5)
-_PLACED = Sampling(steps=20, norm=0.2, guide_to=0.8, regions_to=0.7, blank_to=0.4, rest_scale=2.5)
+_PLACED = Sampling(steps=20, norm=0.2, guide_to=0.8, regions_to=0.7, blank_to=0.7, rest_scale=2.5)
 
 _DIFFUSION = (
     Preset(
@@ -43,13 +43,13 @@ _DIFFUSION = (
     Preset(
         "fast",
         "A first look in a few seconds.",
-        replace(_PLACED, candidates=8),
+        replace(_PLACED, candidates=4),
         replace(_OURS, views=2),
     ),
     Preset(
         "best",
         "What keeps things in their boxes best.",
-        replace(_PLACED, inner_steps=2, candidates=24),
+        replace(_PLACED, inner_steps=2, candidates=12),
         _OURS,
     ),
 )

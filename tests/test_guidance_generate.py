@@ -317,7 +317,7 @@ def test_a_picture_its_animation_and_its_record(run, tmp_path):
     assert kept["prompt"] == "red boat"
     assert kept["seed"] == 7
     assert kept["sampling"]["steps"] == 2
-    assert len(kept["losses"]) == 4  # three rounds of candidates take the place of the first step
+    assert len(kept["losses"]) == 3  # two rounds of candidates take the place of the first step
     assert kept["final"]["red boat"].keys() == {"similarity", "inside", "share_inside"}
 
 
