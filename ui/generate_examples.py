@@ -18,17 +18,17 @@ EXAMPLES: Mapping[str, Wish] = {
     "Cat and car": Wish(
         "a red cat and a blue car on the grass",
         (_box("red cat", 0.05, 0.3, 0.45, 0.8), _box("blue car", 0.53, 0.4, 0.95, 0.82)),
-        seed=3,
+        seed=0,
     ),
     "Swapped": Wish(
         "a red cat and a blue car on the grass",
         (_box("red cat", 0.55, 0.3, 0.95, 0.8), _box("blue car", 0.05, 0.4, 0.47, 0.82)),
-        seed=3,
+        seed=0,
     ),
     "High and low": Wish(
         "a yellow star and a green boat on the water",
         (_box("yellow star", 0.3, 0.04, 0.7, 0.44), _box("green boat", 0.25, 0.52, 0.78, 0.97)),
-        seed=3,
+        seed=4,
     ),
     "Three things": Wish(
         "a red apple, a purple heart and an orange tree in the snow",
@@ -37,7 +37,7 @@ EXAMPLES: Mapping[str, Wish] = {
             _box("purple heart", 0.34, 0.08, 0.66, 0.44),
             _box("orange tree", 0.62, 0.44, 0.97, 0.92),
         ),
-        seed=6,
+        seed=1,
     ),
 }
 FIRST = EXAMPLES["Cat and car"]
