@@ -50,8 +50,8 @@ COMPARE_EXPLAINER = """
 GENERATE_EXPLAINER = """
 - A generator turns noise into a picture, step by step. CLIP looks at what the picture is going to be: each box should
   **resemble its words**, and CLIP's map of these words should stay **inside the box**. It pulls the picture that way.
-- With **Quick look** and **Best**, diffusion models (all but the VQGANs) do more. They draw in each box from the box's own
-  words. And they try several noises: each box goes on with the one that CLIP likes best there.
+- With **Quick look** and **Best**, diffusion models (all but the VQGANs) do more. They draw in each box from the box's
+  own words. And they try several noises: each box goes on with the one that CLIP likes best there.
 - **How alike** (similarity) is the cosine of picture and words. **Inside its box** (D) grows with how much of the
   bright part of the map lies in the box, but is no share of it. Both are what the guiding model itself believes:
   no proof. Look at the picture.
