@@ -306,6 +306,7 @@ def test_lanes_are_shared_and_only_models_are_in_theirs(built):
         "compare",
         "compare_if_new",
         "make",
+        "warm",
         "generate",
     }
     assert lanes["download"] == {"fetch", "fetch_link"}
