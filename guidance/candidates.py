@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -32,20 +33,15 @@ class Search:
 
     def __init__(self, pictures: int, candidates: int, places: Sequence[Tensor] = ()) -> None:
         self.places = tuple(places)
-        at_once = max(1, TOGETHER // pictures)
-        self._borders = [*range(1, candidates, at_once), candidates]
+        borders = [0, *range(1, candidates, max(1, TOGETHER // pictures)), candidates]
+        self._rounds = [range(*ends) for ends in pairwise(borders)]
         self._done = 0
         self._best = [_Best(masks) for masks in places or [torch.zeros(0, 1, 1)] * pictures]
 
     @property
-    def rounds(self) -> int:
-        """How many are left."""
-        return sum(border > self._done for border in self._borders)
-
-    @property
-    def next_round(self) -> range:
-        """The numbers of the candidates that it tries."""
-        return range(self._done, min(border for border in self._borders if border > self._done))
+    def rounds(self) -> list[range]:
+        """Those that are left: the numbers of the candidates that each of them tries."""
+        return [numbers for numbers in self._rounds if numbers.stop > self._done]
 
     def tried(self, latents: Tensor, images: Tensor, losses: Tensor, of_places: bool) -> None:
         """One more candidate of every picture: noisy latents (B, C, h, w), the images (B, 3, H, W) that they lead to,

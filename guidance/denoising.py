@@ -27,21 +27,21 @@ class Denoiser:
     classifier_free: bool
     condition: Tensor | None
 
+    def of(self, rows: Tensor | slice) -> Denoiser:
+        """The same for some of the B pictures; one may come several times."""
+        halves = self.embeddings.chunk(2) if self.classifier_free else (self.embeddings,)
+        scale, condition = self.guidance_scale, self.condition
+        return replace(
+            self,
+            embeddings=torch.cat([half[rows] for half in halves]),
+            guidance_scale=scale[rows] if isinstance(scale, Tensor) else scale,
+            condition=None if condition is None else condition[rows],
+        )
+
     def repeated(self, times: int) -> Denoiser:
         """The same for the B pictures `times` times over."""
-        halves = self.embeddings.chunk(2) if self.classifier_free else (self.embeddings,)
-        embeddings = torch.cat([half.repeat(times, 1, 1) for half in halves])
-        condition = None if self.condition is None else self.condition.repeat(times, 1)
-        scale = self.guidance_scale
-        if isinstance(scale, Tensor):
-            scale = scale.repeat(times, 1, 1, 1)
-        return replace(self, embeddings=embeddings, condition=condition, guidance_scale=scale)
-
-    def of(self, rows: slice) -> Denoiser:
-        """The same for some of the B pictures, whose guidance scale is one."""
-        halves = self.embeddings.chunk(2) if self.classifier_free else (self.embeddings,)
-        condition = None if self.condition is None else self.condition[rows]
-        return replace(self, embeddings=torch.cat([half[rows] for half in halves]), condition=condition)
+        pictures = len(self.embeddings) // (2 if self.classifier_free else 1)
+        return self.of(torch.arange(pictures).repeat(times))
 
     @torch.no_grad()
     def led_from(self, pipe: Any, texts: Sequence[str], scales: Sequence[float]) -> Denoiser:

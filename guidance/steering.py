@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from guidance.candidates import Search, walk
 from guidance.decoding import checkpointed, decoded, noise_like
+from guidance.draws import generator_of
 from guidance.generators import Advance, Guide, TargetGuide
 from guidance.gradients import Descent, descend
 from guidance.memory import Result, diffusion_advice, within_memory
@@ -60,13 +60,13 @@ class DiffusionProcess:
         self._latents: Tensor | None = self._noise(self._generators)
         self._search: Search | None = None
         self._ways = Ways() if ways is None else ways
-        self._rounds, self._begun, self._index, self._seeds = 0, 0, 0, tuple(seeds)
+        self._rounds, self._walked, self._index, self._seeds = 0, 0, 0, tuple(seeds)
         if sampling.acts and sampling.candidates > 1:
             places = [place_masks(layout, self._grid) for layout in layouts]
             self._search = Search(len(seeds), sampling.candidates, places)
-            self._rounds = self._search.rounds
-            self._begun = max(1, min(steps - 1, round(sampling.judged_at * steps)))
-        self._timesteps = timesteps_from(self._scheduler, self._begun)
+            self._rounds = len(self._search.rounds)
+            self._walked = max(1, min(steps - 1, round(sampling.judged_at * steps)))
+        self._timesteps = timesteps_from(self._scheduler, self._walked)
 
     @property
     def total(self) -> int:
@@ -110,7 +110,7 @@ class DiffusionProcess:
         """Some candidates go a share of the way, without a pull. The last round's end is where the run goes on."""
         search = self._search
         assert search is not None
-        for latents, x0 in self._ways.of(search.next_round, self._walk):
+        for latents, x0 in self._ways.of(search.rounds[0], self._walk):
             images = decoded(self._model.decoder, x0)
             if search.places and isinstance(guide, TargetGuide):
                 search.tried(latents, images, guide.of_targets(images), of_places=True)
@@ -143,17 +143,12 @@ class DiffusionProcess:
 
     def _walk(self, numbers: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Where the candidates of these numbers come to, see `candidates.walk`. Number 0 has the seeds' own noise."""
-        draws = [[self._others(seed, number) for seed in self._seeds] for number in numbers]
+        draws = [[generator_of(seed, number, CANDIDATES) for seed in self._seeds] for number in numbers]
         noises = [
             self._noise(each) if number else self._latents
             for number, each in zip(numbers, draws, strict=True)
         ]
-        return walk(self._predictor, attempt(self._scheduler), noises, draws, self._begun)
-
-    def _others(self, seed: int, number: int) -> torch.Generator:
-        """What a seed's candidate of this number draws from, in whatever company. Neighbouring seeds have others."""
-        state = np.random.SeedSequence((seed, number, CANDIDATES)).generate_state(1, np.uint64)[0]
-        return torch.Generator().manual_seed(int(state) >> 1)
+        return walk(self._predictor, attempt(self._scheduler), noises, draws, self._walked)
 
     def _noise(self, generators: list[torch.Generator]) -> Tensor:
         """What a run begins with (B, C, h, w)."""

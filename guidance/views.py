@@ -17,11 +17,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from guidance.draws import generator_of
 from guidance.geometry import affine, perspective, sampling_grid
 
 PROBABILITY = 0.7  # of each change
@@ -99,8 +99,7 @@ def identity_views(pictures: int, size: tuple[int, int]) -> Views:
 
 def _draw(seed: int, step: int, count: int, size: tuple[int, int], single: bool) -> tuple[Tensor, Tensor]:
     """Numbers (V, _NUMBERS) in [0, 1) and Gaussian noise (V, 3, h, w) of one picture at one step."""
-    state = np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0]  # neighbours are not alike
-    generator = torch.Generator().manual_seed(int(state) >> 1)
+    generator = generator_of(seed, step)
     numbers = torch.rand(count, _NUMBERS, generator=generator)
     noise = torch.randn(1 if single else count, 3, *size, generator=generator)
     if single:

@@ -10,8 +10,10 @@ import torch
 from tiny_generators import MODES, PROMPTS, QUICK, SEEDS, STEPS, redness, run
 
 from guidance.diffusion import LatentDiffusion, open_diffusion
+from guidance.draws import generator_of
 from guidance.memory import GenerationOutOfMemory
 from guidance.sampling import Sampling
+from guidance.steering import CANDIDATES
 
 # DPM-Solver and Euler turn tensors into arrays in a way that numpy 2 grumbles about.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -119,10 +121,9 @@ def test_the_first_candidate_is_the_picture_without_guidance(shelf, scheduler, j
     assert torch.allclose(process.latents, plain.latents, atol=1e-4)
 
 
-def test_seeds_share_no_candidates(shelf):
-    process = shelf.model().begin(PROMPTS, SEEDS, Sampling(steps=2))
+def test_seeds_share_no_candidates():
     draws = {
-        float(torch.rand(1, generator=process._others(seed, number)))
+        float(torch.rand(1, generator=generator_of(seed, number, CANDIDATES)))
         for seed in (*range(8), 2**63 - 1)
         for number in range(24)
     }
