@@ -31,7 +31,7 @@ _OURS = ObjectiveSettings(heatmap="relevance_all", views=4, view_strength=0.5, c
 # larger ones spoil shapes. Each thing drawn from its own phrase in its place, all else blank, and led away from
 # elsewhere, does most; a choice among noises by the guide's losses, and from there on a gentle pull, add a little.
 _PULLED = Sampling(steps=50, norm=0.5, inner_steps=4, guide_to=0.5)
-_PLACED = Sampling(steps=20, norm=0.2, guide_to=0.8, regions_to=0.7, blank_to=0.7, rest_scale=2.5)
+_PLACED = Sampling(steps=20, norm=0.2, guide_to=0.8, regions_to=0.7, blank_to=0.7, rest_scale=1.5)
 
 _DIFFUSION = (
     Preset(
@@ -49,7 +49,7 @@ _DIFFUSION = (
     Preset(
         "best",
         "What keeps things in their boxes best.",
-        replace(_PLACED, inner_steps=2, candidates=12),
+        replace(_PLACED, inner_steps=2, candidates=8, judged_at=0.6),
         _OURS,
     ),
 )

@@ -98,13 +98,16 @@ def _by_things(report: Report) -> Iterator[str]:
 
 
 def _by_size(report: Report) -> Iterator[str]:
-    small = [row for row in report["by_size"] if row["boxes"] == "small"]
-    if small:
-        grid = "×".join(map(str, report["grid"]))
-        yield f"Boxes smaller than 2×2 patches of the {grid} grid: recall at IoU 0.5, centre in box"
-    for row in small:
-        told = ", ".join(ranged(row, name, ".2f") for name in ("recall_50", "centre"))
-        yield f"  {row['condition']:14} {row['things']} things: {told}"
+    sizes = {"small": "smaller than", "large": "of at least"}
+    if not any(row["boxes"] == "small" for row in report["by_size"]):
+        return  # nothing to tell apart
+    grid = "×".join(map(str, report["grid"]))
+    for size, words in sizes.items():
+        yield f"Boxes {words} 2×2 patches of the {grid} grid: recall at IoU 0.5, centre in box"
+        for row in report["by_size"]:
+            if row["boxes"] == size:
+                told = ", ".join(ranged(row, name, ".2f") for name in ("recall_50", "centre"))
+                yield f"  {row['condition']:14} {row['things']} things: {told}"
 
 
 def _mirrored(report: Report) -> Iterator[str]:
