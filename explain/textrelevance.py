@@ -87,8 +87,13 @@ def token_rows(
     include_sot: bool = False,
     normalise: str = "none",
 ) -> Tensor:
-    """`text_relevance` (T, L) from dS/dA (T, heads, n, n) of every layer."""
-    contributions = contribution(torch.stack(recorded.probs), torch.stack(list(grads))).unbind()
+    """`text_relevance` (T, L) from dS/dA (T, heads, n, n) of every layer, or (B, T, L) from those of B scores, (B, T,
+    heads, n, n).
+    """
+    slopes, probs = torch.stack(list(grads)), torch.stack(recorded.probs)
+    if slopes.dim() > probs.dim():
+        probs = probs.unsqueeze(1)
+    contributions = contribution(probs, slopes).unbind()
     first = F.one_hot(recorded.rows, contributions[0].shape[-1]).to(contributions[0].dtype)
     relevance = rolled_row(first, contributions)
     positions = torch.arange(relevance.shape[-1], device=relevance.device)
