@@ -27,6 +27,13 @@ SENTENCES = [
 ]
 
 
+def pytest_collection_modifyitems(items):
+    """Where tests run in several processes, each file is run by one, and all of the browser's are run by the same."""
+    for item in items:
+        group = "browser" if "browser" in item.path.parts else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @timm.models.register_model
 def tokenlight_tiny_siglip(pretrained: bool = False, **kwargs) -> VisionTransformer:
     """SigLIP's shape, very small: no class token, attention pool with a learned query."""
