@@ -144,12 +144,12 @@ def _row(clip: Clip, name: str, count: int, position: str) -> _Row:
 
 def _phrasing(clip: Clip, phrasing: str) -> Tensor | None:
     """The embeddings (M, D) of a phrasing's tokens, or None where there are no words."""
-    words = find_words(clip.tokenizer, phrasing).words
-    if not words:
+    found = find_words(clip.tokenizer, phrasing)
+    if not found.words:
         return None
-    first, stop = words[0].start, words[-1].stop
-    if stop - first > MAX_CONTEXT:
-        raise ValueError(f"{shown(phrasing)} takes {stop - first} tokens; allowed: 1 to {MAX_CONTEXT}")
+    first, stop = found.words[0].start, found.words[-1].stop
+    if found.cut or stop - first > MAX_CONTEXT:
+        raise ValueError(f"the phrasing {shown(phrasing)} has too many tokens; allowed: 1 to {MAX_CONTEXT}")
     with torch.no_grad():
         return towers.embed(clip.model, clip.tokenize([phrasing]))[0, first:stop].cpu()
 
