@@ -99,13 +99,14 @@ def test_mha_with_extra_keys_is_refused(option):
 
 
 def test_recording_changes_no_output(clip, images):
-    texts = clip.tokenize(PROMPTS)
+    """In fp64: how much rounding differs between kernels is the machine's affair."""
+    model, images, texts = copy.deepcopy(clip.model).double(), images.double(), clip.tokenize(PROMPTS)
     with torch.no_grad():
-        expected = clip.model.encode_image(images), clip.model.encode_text(texts)
+        expected = model.encode_image(images), model.encode_text(texts)
     with AttentionRecorder() as recorder:
-        found = clip.model.encode_image(images), clip.model.encode_text(texts)
+        found = model.encode_image(images), model.encode_text(texts)
     for a, b in zip(found, expected, strict=True):
-        torch.testing.assert_close(a.detach(), b, atol=2e-6, rtol=1e-5)
+        torch.testing.assert_close(a.detach(), b, atol=1e-12, rtol=1e-9)
     for probs in recorder.probs:
         torch.testing.assert_close(probs.sum(-1), torch.ones_like(probs[..., 0]))
 

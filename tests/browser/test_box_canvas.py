@@ -44,7 +44,7 @@ with gr.Blocks(analytics_enabled=False) as page:
     canvas.input(lambda value: json.dumps(value["boxes"]), canvas, received, trigger_mode="always_last")
     canvas.input(None, js=COUNT.format("inputs"))
     canvas.change(None, js=COUNT.format("changes"))
-    give.click(json.loads, given, canvas, show_progress="hidden")
+    give.click(json.loads, given, canvas, show_progress="hidden", trigger_mode="multiple")
 
 page.queue(default_concurrency_limit=1).launch(
     server_name=asked.host, server_port=asked.port, theme=build_theme(),
