@@ -5,8 +5,8 @@ does not depend on them.
 
 (a) toy-sd, preset best: seconds to the finished picture, guided by toy-vit                      <= 10 s on 2 cores
 (b) the same: seconds to the first preview                                                       <= 1.5 s
-(c) a guided step / an unguided one, for each built-in generator and map                         (no aim)
-(d) a step guided through the UNet, checkpointed / one on the predicted picture                  >= 1.6
+(c) a guided step / an unguided one, for each built-in generator and map; no candidates          (no aim)
+(d) a step guided through the UNet, checkpointed / one on the predicted picture; no candidates   >= 1.6
 (e) growth of the process over 20 guided pictures                                                < 2 %
 (f) Stable Diffusion 1.5's shape (512 px, fp16, on a GPU; 256 px, fp32, on a CPU), ViT-B-16, TAESD's shape:
     30 guided steps, and the peak of memory                                                      <= 6 s, <= 12 GiB
@@ -82,7 +82,7 @@ def maps(generators: dict[str, Generator], clip: Clip, pairs: int) -> Iterator[R
     """(c): a guided step beside an unguided one; a VQGAN's beside one whose objective looks at no map."""
     for name, generator in generators.items():
         sampling, objective = best("vqgan" if name == "toy-vqgan" else "diffusion")
-        sampling = replace(sampling, steps=2)
+        sampling = replace(sampling, steps=2, candidates=1)
         plain: Callable[[], Step]
         if name == "toy-vqgan":
             mapless = replace(objective, lambda0=0.0, coverage_weight=0.0)
@@ -101,7 +101,7 @@ def maps(generators: dict[str, Generator], clip: Clip, pairs: int) -> Iterator[R
 def through_unet(generator: Generator, clip: Clip, pairs: int) -> Result:
     """(d): what it saves to guide on the predicted picture."""
     sampling, objective = best()
-    sampling = replace(sampling, steps=2)
+    sampling = replace(sampling, steps=2, candidates=1)
     latent = _run(generator, clip, replace(sampling, mode="latent"), objective)
     x0 = _run(generator, clip, replace(sampling, mode="x0"), objective)
     ratio, mine, other = paired(latent, x0, pairs)
