@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from explain import towers
@@ -90,7 +91,7 @@ class PromptLearner:
     def features(self) -> Tensor:
         """The prompts' features (C, D), unit norm."""
         raw = towers.text_features(self.clip.model, self.texts, self.embeddings())
-        return torch.nn.functional.normalize(raw, dim=-1)
+        return F.normalize(raw, dim=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,16 +131,16 @@ def _row(clip: Clip, name: str, count: int, position: str) -> _Row:
             f"{count} of context leave room for {max(0, room)}"
         )
     first = clip.start_tokens
-    whole_row = torch.cat([ids[:first], *body, ids[end:]])[: len(ids)]
-    if len(whole_row) < len(ids):  # the lead took more than it gave
-        whole_row = torch.cat([whole_row, ids[-1:].expand(len(ids) - len(whole_row))])
-    slots, named = torch.full_like(whole_row, -1), torch.zeros_like(whole_row, dtype=torch.bool)
+    row = torch.cat([ids[:first], *body, ids[end:]])[: len(ids)]
+    if len(row) < len(ids):  # the lead took more than it gave
+        row = torch.cat([row, ids[-1:].expand(len(ids) - len(row))])
+    slots, named = torch.full_like(row, -1), torch.zeros_like(row, dtype=torch.bool)
     begins = first + before
     ends = begins + stop - words[0].start
     slots[first:begins] = torch.arange(before)
     slots[ends : ends + count - before] = torch.arange(before, count)
     named[begins:ends] = True
-    return _Row(whole_row, slots, named)
+    return _Row(row, slots, named)
 
 
 def _phrasing(clip: Clip, phrasing: str) -> Tensor | None:

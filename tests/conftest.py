@@ -2,6 +2,7 @@
 download.
 """
 
+import copy
 import json
 from pathlib import Path
 
@@ -200,6 +201,15 @@ def save_projection(directory: Path) -> None:
 def clips(directories) -> dict[str, explain.Clip]:
     """Loaded on the CPU, by family and "toy"."""
     return {name: explain.load(path, device="cpu") for name, path in directories.items()}
+
+
+@pytest.fixture(scope="session")
+def doubles(clips) -> dict[str, explain.Clip]:
+    """The tiny models in fp64."""
+    return {
+        name: explain.Clip(name, copy.deepcopy(clip.model).double(), clip.transform, clip.tokenizer)
+        for name, clip in clips.items()
+    }
 
 
 @pytest.fixture(params=FAMILIES)

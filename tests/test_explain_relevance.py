@@ -1,7 +1,5 @@
 """Relevance against the oracle, its conventions (methods of papers), and its differentiability."""
 
-import copy
-
 import oracles
 import pytest
 import torch
@@ -9,20 +7,10 @@ import torch.nn.functional as F
 from conftest import random_images
 
 from explain import towers
-from explain.clip import Clip
 from explain.relevance import image_relevance
 from explain.textrelevance import record_texts, text_relevance
 
 PROMPTS = ["a red cat on the grass", "two boats, left of a green house"]
-
-
-@pytest.fixture(scope="module")
-def doubles(clips):
-    """The tiny models in fp64."""
-    return {
-        name: Clip(name, copy.deepcopy(clip.model).double(), clip.transform, clip.tokenizer)
-        for name, clip in clips.items()
-    }
 
 
 @pytest.fixture(params=["vit", "resnet", "siglip"])

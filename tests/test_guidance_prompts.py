@@ -1,27 +1,15 @@
 """Prompts that are learnt: where their tokens stand, what the names' relevance is, and the loss on it."""
 
-import copy
-
 import pytest
 import torch
 from conftest import random_images
 
 from explain import towers
-from explain.clip import Clip
 from explain.relevance import contribution
 from guidance.prompts import ContextSettings, PromptLearner
 from guidance.tuning import explanation_loss, name_relevance
 
 NAMES = ["cat", "green house", "two_boats"]
-
-
-@pytest.fixture(scope="module")
-def doubles(clips):
-    """The tiny models in fp64."""
-    return {
-        name: Clip(name, copy.deepcopy(clip.model).double(), clip.transform, clip.tokenizer)
-        for name, clip in clips.items()
-    }
 
 
 @pytest.fixture(params=["vit", "resnet", "siglip", "toy"])
