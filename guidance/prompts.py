@@ -29,7 +29,8 @@ SPREAD = 0.02  # standard deviation of a context that starts at random
 class ContextSettings:
     """`tokens`: how many are learnt (1 to 16). `position`: where the name stands, of POSITIONS. `class_specific`: every
     class learns its own context, in place of one for all. `phrasing`: the context starts as the tokens of these words,
-    which then are `tokens` themselves; empty: at random. ValueError for what is not allowed.
+    which then are `tokens` themselves; where it has a {}, that is where the name stands. Empty: it starts at random.
+    ValueError for what is not allowed.
     """
 
     tokens: int = MAX_CONTEXT
@@ -55,9 +56,10 @@ class PromptLearner:
     ) -> None:
         self.clip, self.settings = clip, settings or ContextSettings()
         self.names = _read_names(names)
-        start = _phrasing(clip, self.settings.phrasing)
+        start, slot = _phrasing(clip, self.settings.phrasing)
         count = self.settings.tokens if start is None else len(start)
-        rows = [_row(clip, name, count, self.settings.position) for name in self.names]
+        before = {"end": count, "middle": count // 2, "front": 0}[self.settings.position]
+        rows = [_row(clip, name, count, before if slot is None else slot) for name in self.names]
         device = clip.device
         self.texts = torch.stack([row.ids for row in rows]).to(device)
         self.name_tokens = torch.stack([row.named for row in rows]).to(device)
@@ -105,9 +107,8 @@ class _Row:
     named: Tensor
 
 
-def _row(clip: Clip, name: str, count: int, position: str) -> _Row:
+def _row(clip: Clip, name: str, count: int, before: int) -> _Row:
     """The name is read as it stands in a sentence: some tokenizers write a word differently at the beginning."""
-    before = {"end": count, "middle": count // 2, "front": 0}[position]
     lead = "a " if before else ""
     found = find_words(clip.tokenizer, f"{lead}{name}.")
     ids = clip.tokenize([f"{lead}{name}."])[0].cpu()
@@ -143,16 +144,31 @@ def _row(clip: Clip, name: str, count: int, position: str) -> _Row:
     return _Row(row, slots, named)
 
 
-def _phrasing(clip: Clip, phrasing: str) -> Tensor | None:
-    """The embeddings (M, D) of a phrasing's tokens, or None where there are no words."""
-    found = find_words(clip.tokenizer, phrasing)
-    if not found.words:
-        return None
-    first, stop = found.words[0].start, found.words[-1].stop
-    if found.cut or stop - first > MAX_CONTEXT:
-        raise ValueError(f"the phrasing {shown(phrasing)} has too many tokens; allowed: 1 to {MAX_CONTEXT}")
+def _phrasing(clip: Clip, phrasing: str) -> tuple[Tensor | None, int | None]:
+    """The embeddings (M, D) of a phrasing's tokens, and how many of them stand before the name where it says so; None
+    for each that there is not.
+    """
+    lead, slot, rest = phrasing.partition("{}")
+    before, after = _tokens(clip, lead, 0), _tokens(clip, f"a {rest.rstrip(' .')}", 1)
+    ids = torch.cat([before, after])
+    if not len(ids) and not slot:
+        return None, None
+    if not 1 <= len(ids) <= MAX_CONTEXT or "{}" in rest:
+        raise ValueError(
+            f"the phrasing {shown(phrasing)} has {len(ids)} tokens beside the name; "
+            f"allowed: 1 to {MAX_CONTEXT}, and one {{}} for the name"
+        )
     with torch.no_grad():
-        return towers.embed(clip.model, clip.tokenize([phrasing]))[0, first:stop].cpu()
+        return towers.embed(clip.model, ids[None].to(clip.device))[0].cpu(), len(before) if slot else None
+
+
+def _tokens(clip: Clip, text: str, skipped: int) -> Tensor:
+    """The ids (M,) of a text's words but the first `skipped`, as they stand in it."""
+    found = find_words(clip.tokenizer, text)
+    words = found.words[skipped:]
+    ids = clip.tokenize([text])[0].cpu()
+    # One that was cut has too many, whatever the number.
+    return ids.repeat(2) if found.cut else ids[words[0].start : words[-1].stop] if words else ids[:0]
 
 
 def _read_names(names: Sequence[str]) -> tuple[str, ...]:

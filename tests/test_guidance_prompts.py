@@ -7,7 +7,7 @@ from conftest import random_images
 from explain import towers
 from explain.relevance import contribution
 from guidance.prompts import ContextSettings, PromptLearner
-from guidance.tuning import explanation_loss, name_relevance
+from guidance.tuning.losses import explanation_loss, name_relevance
 
 NAMES = ["cat", "green house", "two_boats"]
 

@@ -8,6 +8,7 @@ places co-occur as they do in web pictures (boats mostly on water); the balanced
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 
@@ -169,7 +170,8 @@ def sample_scene(
             else _sample_kind(rng, usual_share, place, {thing.kind for thing in placed})
         )
         colour = placed[0].colour if repeats and i else _sample_colour(rng, rule, kind)
-        thing = _place_thing(rng, kind, colour, count, placed)
+        size = rng.choices(("small", "large"), (count, 3))[0]
+        thing = place_thing(rng, kind, colour, size, placed)
         if thing is not None:
             placed.append(thing)
     return Scene(seed, split, place, variant, tuple(placed))
@@ -202,9 +204,8 @@ def _sample_colour(rng: Random, rule: Split, kind: str) -> str:
     return rng.choice(allowed[rule.pairs])
 
 
-def _place_thing(rng: Random, kind: str, colour: str, count: int, placed: list[Thing]) -> Thing | None:
+def place_thing(rng: Random, kind: str, colour: str, size: str, placed: Sequence[Thing] = ()) -> Thing | None:
     """A thing at a free spot: at most a tenth of the smaller square may be covered. None if there is no such spot."""
-    size = rng.choices(("small", "large"), (count, 3))[0]
     flip = rng.random() < 0.5
     for _ in range(60):
         scale = rng.randint(*SCALES[size]) / 64

@@ -1,0 +1,168 @@
+"""The whole comparison: tasks, seeds, lambdas, other ways to tune, and phrasings to begin with; kept as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import mean, pstdev
+from typing import Any
+
+from explain.clip import Clip
+from explain.measuring.progress import Progress
+from explain.measuring.stretches import Stretches, weights_digest
+from explain.phrasebook import PHRASINGS
+from guidance.entries import shown, within
+from guidance.prompts import ContextSettings
+from guidance.tuning import report
+from guidance.tuning.examples import Examples, open_examples
+from guidance.tuning.loop import TuningSettings
+from guidance.tuning.measuring import (
+    VALIDATION,
+    Record,
+    Variant,
+    measure_phrasing,
+    measure_rivals,
+    measure_tuning,
+)
+
+WEIGHTS = (1.0, 5.0, 25.0)
+BASE = Variant("paper")
+# One thing is changed at a time.
+OTHERS = (
+    Variant("epochs_200", tuning=TuningSettings(epochs=200)),
+    Variant("shots_4", shots=4),
+    Variant("tokens_4", context=ContextSettings(tokens=4)),
+    Variant("name_at_the_end", context=ContextSettings(position="end")),
+    Variant("class_specific", context=ContextSettings(class_specific=True)),
+    Variant("second_order", tuning=TuningSettings(second_order=True)),
+    Variant("without_sot", tuning=TuningSettings(include_sot=False)),
+)
+# A context has a token or more, so that the name alone is none to begin with.
+STARTS = (*(phrasing for phrasing in PHRASINGS if phrasing != "{}"), "a {} in the picture")
+Measure = Callable[[int], Record]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured. `tasks`: of the package; all, where none are named. ValueError for what is not there."""
+
+    data: str = "toyland"
+    tasks: tuple[str, ...] = ()
+    seeds: int = 10
+    map_seeds: int = 5
+    phrasing_seeds: int = 1
+    weights: tuple[float, ...] = WEIGHTS
+
+    def __post_init__(self) -> None:
+        if not self.data.isidentifier() or not find_spec(self.data) or not find_spec(f"{self.data}.tasks"):
+            raise ValueError(f"{shown(self.data)} is no package that has tasks; allowed: toyland")
+        module = import_module(f"{self.data}.tasks")
+        tasks = tuple(module.find_task(name).name for name in self.tasks or module.TASKS)
+        object.__setattr__(self, "tasks", tasks)
+        if not self.weights:
+            raise ValueError("there is no lambda to choose from; allowed: one above 0, or more")
+        for weight in self.weights:
+            within("a lambda", weight, 1e-6, 1000)
+
+    def examples(self, task: str) -> Examples:
+        """The task's pictures, with those to choose on."""
+        tests = import_module(f"{self.data}.tasks").TESTS
+        return open_examples(f"{self.data}:{task}", (VALIDATION, *tests))
+
+
+def run(clip: Clip, plan: Plan, work: Path | None, progress: Progress) -> Record:
+    """The report: by task what `_task` finds. `work`: a folder in which what is finished is kept."""
+    settings = {"model": clip.name, "weights": weights_digest(clip), "data": plan.data}
+    keep = Stretches(work, settings | {"version": 1}, progress.note)
+    found = {task: _Task(clip, plan, task, keep, progress).measured() for task in plan.tasks}
+    return {"model": clip.name, "seeds": plan.seeds, "weights": list(plan.weights), "tasks": found}
+
+
+class _Task:
+    """One task, measured seed by seed."""
+
+    def __init__(self, clip: Clip, plan: Plan, task: str, keep: Stretches, progress: Progress) -> None:
+        self.clip, self.plan, self.task, self.keep, self.progress = clip, plan, task, keep, progress
+        self.examples = plan.examples(task)
+
+    def measured(self) -> Record:
+        """Rivals, CoOp and paper A with the lambda that validation pictures chose, and maps around it."""
+        seeds = self.plan.seeds
+        coop = self._tuned(BASE.with_weight(0), seeds)
+        by_weight = {weight: self._tuned(BASE.with_weight(weight), seeds) for weight in self.plan.weights}
+        chosen = max(by_weight, key=lambda weight: _validation(by_weight[weight]))
+        rivals = self._each("rivals", seeds, partial(measure_rivals, self.clip, self.examples, BASE.shots))
+        return {
+            "classes": list(self.examples.names),
+            "rivals": {name: report.means(rivals, name) for name in rivals[0]},
+            "lambda": chosen,
+            "paper_a": report.compared(by_weight[chosen], coop),
+            "by_lambda": {
+                f"{weight:g}": report.compared(records, coop) for weight, records in by_weight.items()
+            },
+            "others": self._others(chosen) if self.plan.map_seeds else {},
+            "phrasings": self._phrasings(chosen) if self.plan.phrasing_seeds else {},
+            "seconds": {
+                "coop": round(mean(record["seconds"] for record in coop), 2),
+                "paper_a": round(mean(record["seconds"] for record in by_weight[chosen]), 2),
+            },
+        }
+
+    def _others(self, weight: float) -> Record:
+        seeds = self.plan.map_seeds
+        return {
+            variant.name: report.compared(
+                self._tuned(variant.with_weight(weight), seeds), self._tuned(variant.with_weight(0), seeds)
+            )
+            for variant in OTHERS
+        }
+
+    def _phrasings(self, weight: float) -> Record:
+        """Of every set the spread of accuracy over phrasings (standard deviation, worst and best), as they stand and
+        as what tuning begins with.
+        """
+        variant = replace(BASE.with_weight(weight), name=f"phrasing-{self.plan.phrasing_seeds}")
+        name = f"{variant.name}-{weight:g}"
+        records = self._each(name, len(STARTS), lambda number: self._phrasing(variant, number))
+        sets = records[0]["zero_shot"]
+        return {
+            "phrasings": list(STARTS),
+            "spread": {
+                way: {key: _spread([_mean(record[way], key) for record in records]) for key in sets}
+                for way in ("zero_shot", "coop", "paper_a")
+            },
+        }
+
+    def _phrasing(self, variant: Variant, number: int) -> Record:
+        phrasing = STARTS[number]
+        return measure_phrasing(self.clip, self.examples, phrasing, variant, self.plan.phrasing_seeds)
+
+    def _tuned(self, variant: Variant, seeds: int) -> list[Record]:
+        name = f"{variant.name}-{variant.tuning.weight:g}"
+        return self._each(name, seeds, partial(measure_tuning, self.clip, self.examples, variant))
+
+    def _each(self, name: str, count: int, measure: Measure) -> list[Record]:
+        phase, found = f"{self.task}-{name}", []
+        stretches = self.keep.each(phase, range(count + 1), lambda first, _: measure(first))
+        for number, (record, _) in enumerate(stretches, start=1):
+            found.append(record)
+            self.progress(phase, number, count)
+        return found
+
+
+def _validation(records: Sequence[Record]) -> float:
+    return mean(record["accuracy"][VALIDATION] for record in records)
+
+
+def _mean(found: Any, key: str) -> float:
+    """Of one seed, or of several."""
+    return found[key] if isinstance(found, dict) else mean(each[key] for each in found)
+
+
+def _spread(values: Sequence[float]) -> Record:
+    found = {"mean": mean(values), "deviation": pstdev(values), "least": min(values), "most": max(values)}
+    return {name: round(value, 4) for name, value in found.items()}

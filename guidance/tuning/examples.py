@@ -1,0 +1,220 @@
+"""Pictures of classes: to learn from, and to see on others what was learnt.
+
+A folder with a folder per class, lists of pictures (as a page has them), or a task of a package that draws its own
+("toyland:fine"), of which only its module `tasks` is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from explain.clip import Clip
+from explain.images import as_rgb, read_image
+from guidance.entries import shown, whole
+from guidance.tuning.loop import HeldOut
+from guidance.tuning.views import encoded
+
+SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"))
+MAX_SHOTS = 16
+PER_CLASS = 25  # drawn pictures of a class in a set
+REST = "rest"  # of a folder's pictures
+Source = Path | str | Image.Image
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What one seed learns from, and what it is tried on: sets of encoded pictures by name."""
+
+    pictures: tuple[Image.Image, ...]
+    labels: tuple[int, ...]
+    held_out: Mapping[str, HeldOut]
+
+
+class Examples(Protocol):
+    """Classes with pictures. `notes` are sentences on what was left out."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def draw(self, clip: Clip, shots: int, seed: int) -> Draw:
+        """`shots` pictures of every class, by a seed. ValueError where a class has not as many."""
+        ...
+
+
+@dataclass(eq=False)
+class GivenExamples:
+    """Pictures that somebody gave, class by class. Those that are not learnt from are the set `rest`.
+
+    Every picture is decoded and encoded once per model. One that cannot be read is left out and named in `notes`;
+    ValueError for fewer than two classes, a class of which no picture is left, or a picture that is in two classes.
+    """
+
+    classes: Mapping[str, Sequence[Source]]
+    notes: tuple[str, ...] = ()
+    _read: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise ValueError(f"{len(self.classes)} classes with pictures; allowed: 2 or more")
+        for name, sources in self.classes.items():
+            if not sources:
+                raise ValueError(
+                    f"the class {shown(name)} has no pictures; allowed: 1 or more in every class"
+                )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.classes)
+
+    def draw(self, clip: Clip, shots: int, seed: int) -> Draw:
+        whole("shots", shots, 1, MAX_SHOTS)
+        sources, labels, features = self._encoded(clip)
+        rng, chosen = Random(f"shots {seed}"), []
+        for label, name in enumerate(self.names):
+            mine = [number for number, other in enumerate(labels) if other == label]
+            if len(mine) < shots:
+                raise ValueError(
+                    f"the class {shown(name)} has {len(mine)} pictures and {shots} shots were asked for; "
+                    f"allowed: 1 to {len(mine)}"
+                )
+            chosen += rng.sample(mine, shots)
+        rest = sorted(set(range(len(labels))) - set(chosen))
+        held = HeldOut(features[rest], torch.tensor(labels, device=clip.device)[rest])
+        pictures = tuple(_opened(sources[number]) for number in chosen)
+        return Draw(pictures, tuple(labels[number] for number in chosen), {REST: held} if rest else {})
+
+    def _encoded(self, clip: Clip) -> tuple[list[Source], list[int], Tensor]:
+        """The pictures that can be read, their labels, and their features (N, D)."""
+        if self._read.get("clip") is not clip:
+            sources: list[Source] = []
+            labels: list[int] = []
+            features = encoded(clip, self._readable(sources, labels))
+            self._read = {"clip": clip, "found": (sources, labels, features)}
+        return self._read["found"]
+
+    def _readable(self, sources: list[Source], labels: list[int]) -> Iterator[Image.Image]:
+        """Each picture that can be read, after it was added to `sources` and its class to `labels`."""
+        seen: dict[bytes, int] = {}
+        skipped: list[str] = []
+        for label, (name, given) in enumerate(self.classes.items()):
+            before = len(labels)
+            for source in given:
+                try:
+                    picture = _opened(source)
+                except ValueError as error:
+                    skipped.append(f"left out: {error}")
+                    continue
+                digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).digest()
+                first = seen.setdefault(digest, label)
+                if first != label:
+                    raise ValueError(
+                        f"the same picture is in the classes {shown(self.names[first])} and {shown(name)}; "
+                        "allowed: every picture in one class"
+                    )
+                sources.append(source)
+                labels.append(label)
+                yield picture
+            if len(labels) == before:
+                why = f" ({skipped[-1]})" if skipped else ""
+                raise ValueError(f"no picture of the class {shown(name)} can be read{why}")
+        count = f"{len(skipped)} of {len(skipped) + len(labels)} pictures could not be read"
+        self.notes = (count, *skipped) if skipped else ()
+
+
+@dataclass(eq=False)
+class DrawnExamples:
+    """A task of a package that draws: `names`, and `pictures(set_name, per_class, first)`."""
+
+    task: Any
+    tests: tuple[str, ...]
+    per_class: int = PER_CLASS
+    notes: tuple[str, ...] = ()
+    _sets: dict[str, HeldOut] = field(default_factory=dict, repr=False)
+    _clip: Clip | None = field(default=None, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.task.names)
+
+    def draw(self, clip: Clip, shots: int, seed: int) -> Draw:
+        whole("shots", shots, 1, MAX_SHOTS)
+        found = list(self.task.pictures("shots", shots, seed * MAX_SHOTS))
+        if self._clip is not clip:
+            self._sets, self._clip = {}, clip
+        held_out = {name: self._set(clip, name) for name in self.tests}
+        return Draw(tuple(picture for picture, _ in found), tuple(label for _, label in found), held_out)
+
+    def _set(self, clip: Clip, name: str) -> HeldOut:
+        if name not in self._sets:
+            labels: list[int] = []
+
+            def pictures() -> Iterator[Image.Image]:
+                for picture, label in self.task.pictures(name, self.per_class):
+                    labels.append(label)
+                    yield picture
+
+            features = encoded(clip, pictures())
+            self._sets[name] = HeldOut(features, torch.tensor(labels, device=clip.device))
+        return self._sets[name]
+
+
+def open_examples(data: str, tests: Sequence[str] | None = None) -> Examples:
+    """A folder, or "PACKAGE:TASK" with the sets to be tried on (default: all that are for reporting).
+
+    ValueError for anything else.
+    """
+    package, colon, task = data.partition(":")
+    if colon and package.isidentifier() and find_spec(package) and find_spec(f"{package}.tasks"):
+        module = import_module(f"{package}.tasks")
+        return DrawnExamples(module.find_task(task), tuple(module.TESTS if tests is None else tests))
+    return GivenExamples(read_folder(Path(data)))
+
+
+def read_folder(folder: Path) -> dict[str, list[Source]]:
+    """The pictures of a folder that has a folder for each class. Names of folders are those of classes.
+
+    Nothing is opened. What is no picture by its suffix is passed over, and so are hidden files and links that lead out
+    of the folder. ValueError for what is no such folder.
+    """
+    if not folder.is_dir():
+        raise ValueError(
+            f"{shown(str(folder))} is no folder; allowed: one with a folder per class, or toyland:TASK"
+        )
+    inside = folder.resolve()
+    found: dict[str, list[Source]] = {}
+    for each in sorted(folder.iterdir()):
+        if each.name.startswith(".") or not each.is_dir() or not each.resolve().is_relative_to(inside):
+            continue
+        found[each.name] = [
+            path
+            for path in sorted(each.iterdir())
+            if path.suffix.lower() in SUFFIXES and _is_inside(path, inside) and not path.name.startswith(".")
+        ]
+    if not found:
+        raise ValueError(f"{shown(folder.name)} holds no folders; allowed: one for each class, with pictures")
+    return found
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder)
+    except (OSError, RuntimeError):  # a link to itself
+        return False
+
+
+def _opened(source: Source) -> Image.Image:
+    return as_rgb(source) if isinstance(source, Image.Image) else read_image(source)

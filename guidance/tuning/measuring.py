@@ -1,0 +1,121 @@
+"""How well prompts learnt from a few pictures tell others apart, seed by seed; and what else one would have done.
+
+Every seed draws other pictures to learn from and another context to begin with; what is compared sees the same ones.
+All that is chosen (lambda, the probe's penalty, Tip-Adapter's numbers) is chosen on the set `validation`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from explain.clip import Clip
+from guidance.prompts import ContextSettings, PromptLearner
+from guidance.tuning import rivals
+from guidance.tuning.examples import Draw, Examples
+from guidance.tuning.loop import TuningSettings, tune_prompt
+from guidance.tuning.losses import own_relevance
+from guidance.tuning.rivals import Scores
+from guidance.tuning.views import ViewBank
+
+VALIDATION = "validation"
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to tune: how many pictures of each class, what is learnt, and how."""
+
+    name: str
+    shots: int = 1
+    context: ContextSettings = field(default_factory=ContextSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+
+    def with_weight(self, weight: float) -> Variant:
+        """The same with another lambda."""
+        return replace(self, tuning=replace(self.tuning, weight=weight))
+
+
+def tuned(clip: Clip, examples: Examples, variant: Variant, seed: int) -> tuple[PromptLearner, Draw]:
+    """Prompts learnt from what the seed draws."""
+    draw = examples.draw(clip, variant.shots, seed)
+    learner = PromptLearner(clip, examples.names, variant.context, seed)
+    for _ in tune_prompt(
+        learner, ViewBank(clip, draw.pictures, seed=seed), draw.labels, variant.tuning, seed
+    ):
+        pass
+    return learner, draw
+
+
+def measured(learner: PromptLearner, draw: Draw) -> Record:
+    """Of every held-out set its accuracy, and the mean share of the name of the pictures' own class."""
+    features, sets = learner.features(), draw.held_out.items()
+    return {
+        "accuracy": {name: held.accuracy(features) for name, held in sets},
+        "relevance": {
+            name: float(own_relevance(learner, held.features, held.labels).mean()) for name, held in sets
+        },
+    }
+
+
+def measure_tuning(clip: Clip, examples: Examples, variant: Variant, seed: int) -> Record:
+    """What came of one seed's tuning, and how many seconds it took."""
+    started = time.perf_counter()
+    learner, draw = tuned(clip, examples, variant, seed)
+    seconds = time.perf_counter() - started
+    return measured(learner, draw) | {"seconds": seconds}
+
+
+def measure_rivals(clip: Clip, examples: Examples, shots: int, seed: int) -> Record:
+    """Accuracy by rival and set. The probe and Tip-Adapter choose their numbers on `validation`, where it is there."""
+    draw = examples.draw(clip, shots, seed)
+    scores = _rivals(clip, examples.names, draw, ViewBank(clip, draw.pictures, seed=seed))
+    return {
+        name: {held: rivals.accuracy(each, s.features, s.labels) for held, s in draw.held_out.items()}
+        for name, each in scores.items()
+    }
+
+
+def _rivals(clip: Clip, names: Sequence[str], draw: Draw, bank: ViewBank) -> Mapping[str, Scores]:
+    plain, many = rivals.zero_shot(clip, names), rivals.zero_shot(clip, names, rivals.imagenet_templates())
+    labels = torch.tensor(draw.labels, device=clip.device)
+    keys = F.normalize(bank.features.mean(1), dim=-1)
+    views, repeated = bank.features.flatten(0, 1), labels.repeat_interleave(bank.features.shape[1])
+    chosen_on = draw.held_out.get(VALIDATION)
+    probes = [partial(rivals.linear_probe, views, repeated, len(names), p) for p in rivals.PENALTIES]
+    tips = [
+        partial(rivals.tip_adapter, clip, plain, keys, labels, alpha, beta)
+        for alpha in rivals.ALPHAS
+        for beta in rivals.BETAS
+    ]
+    if chosen_on is None:  # what their papers have
+        probe, tip = probes[len(probes) // 2](), rivals.tip_adapter(clip, plain, keys, labels)
+    else:
+        on = chosen_on.features, chosen_on.labels
+        probe, tip = rivals.best(probes, *on), rivals.best(tips, *on)
+    return {
+        "zero_shot": lambda images: images @ plain.T,
+        "templates_80": lambda images: images @ many.T,
+        "linear_probe": probe,
+        "tip_adapter": tip,
+    }
+
+
+def measure_phrasing(clip: Clip, examples: Examples, phrasing: str, variant: Variant, seeds: int) -> Record:
+    """A phrasing as it stands, and contexts that start from it: accuracy by set, seed by seed for those."""
+    held_out = examples.draw(clip, variant.shots, 0).held_out
+    plain = rivals.zero_shot(clip, examples.names, [phrasing.rstrip(" .") + "."])
+    started = replace(variant, context=replace(variant.context, phrasing=phrasing))
+    return {
+        "zero_shot": {name: held.accuracy(plain) for name, held in held_out.items()},
+        "coop": [
+            measure_tuning(clip, examples, started.with_weight(0), seed)["accuracy"] for seed in range(seeds)
+        ],
+        "paper_a": [measure_tuning(clip, examples, started, seed)["accuracy"] for seed in range(seeds)],
+    }

@@ -1,0 +1,74 @@
+"""Learnt contexts as files: safetensors, with everything that makes the prompts again in the header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explain import towers
+from explain.clip import Clip
+from guidance.entries import shown
+from guidance.prompts import ContextSettings, PromptLearner
+
+KEY = "tokenlight"  # of the text in the header
+MAX_CLASSES = 100_000
+
+
+def save_context(path: Path, learner: PromptLearner, tuning: Mapping[str, Any] | None = None) -> None:
+    """Writes a context whole or not at all. `tuning`: how it was learnt, for people; JSON must be able to hold it."""
+    from safetensors.torch import save_file
+
+    record = {
+        "model": learner.clip.name,
+        "embeddings": _digest(learner.clip),
+        "names": learner.names,
+        "settings": asdict(learner.settings),
+        "tuning": dict(tuning or {}),
+    }
+    partial = path.with_name(path.name + ".partial")
+    try:
+        context = learner.context.detach().cpu().contiguous()
+        save_file({"context": context}, partial, {KEY: json.dumps(record, ensure_ascii=False)})
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_context(path: Path, clip: Clip) -> PromptLearner:
+    """The prompts that `save_context` wrote, bit for bit. ValueError for anything else, and for another model's."""
+    from safetensors import SafetensorError, safe_open
+
+    allowed = "allowed: a context that `tune` saved"
+    try:
+        with safe_open(path, "pt") as file:
+            record = json.loads((file.metadata() or {})[KEY])
+            context = file.get_tensor("context")
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path.name!r} cannot be read; {allowed}") from error
+    try:
+        names, settings = record["names"], ContextSettings(**record["settings"])
+        if not isinstance(names, list) or len(names) > MAX_CLASSES:
+            raise ValueError("its classes are no list")
+        if record["embeddings"] != _digest(clip):
+            raise ValueError(f"it was learnt for {shown(record['model'])}, not for {clip.name}")
+        learner = PromptLearner(clip, names, settings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name!r}: {error}; {allowed}") from error
+    if context.shape != learner.context.shape or not context.isfinite().all():
+        raise ValueError(f"{path.name!r} holds {tuple(context.shape)} numbers, or not finite ones; {allowed}")
+    with torch.no_grad():
+        learner.context.copy_(context)
+    return learner
+
+
+def _digest(clip: Clip) -> str:
+    """What tells models apart in whose space of embeddings a context lies."""
+    ids = clip.tokenize(["a photo of everything that words can say"])
+    found = towers.embed(clip.model, ids).detach().float().cpu().contiguous()
+    return hashlib.sha256(found.numpy().tobytes()).hexdigest()
