@@ -16,6 +16,7 @@ from torch import Tensor
 
 from explain import towers
 from explain.clip import Clip
+from explain.prompts import unseen_words
 from explain.textrelevance import RecordedTexts, record_texts
 from explain.words import find_words
 from guidance.entries import choice, shown, whole
@@ -55,7 +56,7 @@ class PromptLearner:
         self, clip: Clip, names: Sequence[str], settings: ContextSettings | None = None, seed: int = 0
     ) -> None:
         self.clip, self.settings = clip, settings or ContextSettings()
-        self.names = _read_names(names)
+        self.names = read_names(names)
         start, slot = _phrasing(clip, self.settings.phrasing)
         count = self.settings.tokens if start is None else len(start)
         before = {"end": count, "middle": count // 2, "front": 0}[self.settings.position]
@@ -94,6 +95,13 @@ class PromptLearner:
         """The prompts' features (C, D), unit norm."""
         raw = towers.text_features(self.clip.model, self.texts, self.embeddings())
         return F.normalize(raw, dim=-1)
+
+
+def name_notes(clip: Clip, names: Sequence[str]) -> tuple[str, ...]:
+    """What has to be said about names: words that the model never saw in training, where those that it saw are known."""
+    unseen = [word for name in names for word in unseen_words(clip, find_words(clip.tokenizer, name).words)]
+    listed = ", ".join(shown(word) for word in dict.fromkeys(unseen))
+    return (f"never seen in training: {listed}",) if unseen else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +179,10 @@ def _tokens(clip: Clip, text: str, skipped: int) -> Tensor:
     return ids.repeat(2) if found.cut else ids[words[0].start : words[-1].stop] if words else ids[:0]
 
 
-def _read_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Underscores are spaces, as in folders of pictures; a full stop comes behind the prompt."""
+def read_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as prompts have them: underscores are spaces, as in folders of pictures, and a full stop comes behind the
+    prompt. ValueError for fewer than two, for none, and for two that are the same.
+    """
     read = tuple(" ".join(str(name).replace("_", " ").split()).rstrip(".") for name in names)
     if len(read) < 2:
         raise ValueError(f"{len(read)} classes; allowed: 2 or more")

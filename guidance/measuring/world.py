@@ -29,7 +29,7 @@ class World:
 
 def open_world(name: str) -> World:
     """ValueError for what is no package that draws layouts."""
-    if not _has(name, "layouts") or not _has(name, "judging"):
+    if not has_module(name, "layouts") or not has_module(name, "judging"):
         raise ValueError(f"{str(name)[:80]!r} is no package that draws layouts; allowed: toyland")
     return World(name, import_module(f"{name}.layouts"), import_module(f"{name}.judging"))
 
@@ -40,7 +40,8 @@ def as_layout(drawn: Drawn) -> Layout:
     return Layout(drawn.prompt, targets(boxes))
 
 
-def _has(name: str, module: str) -> bool:
+def has_module(name: str, module: str) -> bool:
+    """Whether there is a package of this name, and it has the module."""
     try:
         return (
             name.isidentifier() and find_spec(name) is not None and find_spec(f"{name}.{module}") is not None

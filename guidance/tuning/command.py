@@ -14,7 +14,7 @@ from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
 from explain.measuring.stretches import write
 from guidance.entries import whole
-from guidance.prompts import POSITIONS, ContextSettings
+from guidance.prompts import POSITIONS, ContextSettings, name_notes
 from guidance.tuning import report, rivals
 from guidance.tuning.examples import Examples, open_examples
 from guidance.tuning.loop import TuningSettings
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace, progress: Progress) -> str:
         "model": clip.name,
         "data": options.data,
         "classes": list(examples.names),
-        "notes": list(examples.notes),
+        "notes": [*examples.notes, *name_notes(clip, examples.names)],
         "shots": variant.shots,
         "seeds": seeds,
         "context": asdict(variant.context),
@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace, progress: Progress) -> str:
 
 def _text(found: dict[str, Any], examples: Examples) -> str:
     summary, weight = found["summary"], found["tuning"]["weight"]
-    lines = [f"note: {note}" for note in examples.notes]
+    lines = [f"note: {note}" for note in found["notes"]]
     lines.append(
         f"{len(examples.names)} classes, {found['shots']} shots, {found['seeds']} seeds, {found['model']}"
     )

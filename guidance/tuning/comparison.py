@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, pstdev
 from typing import Any
@@ -16,9 +15,10 @@ from explain.measuring.progress import Progress
 from explain.measuring.stretches import Stretches, weights_digest
 from explain.phrasebook import PHRASINGS
 from guidance.entries import shown, within
+from guidance.measuring.world import has_module
 from guidance.prompts import ContextSettings
 from guidance.tuning import report
-from guidance.tuning.examples import Examples, open_examples
+from guidance.tuning.examples import PER_CLASS, Examples, open_examples
 from guidance.tuning.loop import TuningSettings
 from guidance.tuning.measuring import (
     VALIDATION,
@@ -48,7 +48,9 @@ Measure = Callable[[int], Record]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured. `tasks`: of the package; all, where none are named. ValueError for what is not there."""
+    """What is measured. `tasks`: of the package; all, where none are named. `pictures`: of each class in every set.
+    ValueError for what is not there.
+    """
 
     data: str = "toyland"
     tasks: tuple[str, ...] = ()
@@ -56,9 +58,10 @@ class Plan:
     map_seeds: int = 5
     phrasing_seeds: int = 1
     weights: tuple[float, ...] = WEIGHTS
+    pictures: int = PER_CLASS
 
     def __post_init__(self) -> None:
-        if not self.data.isidentifier() or not find_spec(self.data) or not find_spec(f"{self.data}.tasks"):
+        if not has_module(self.data, "tasks"):
             raise ValueError(f"{shown(self.data)} is no package that has tasks; allowed: toyland")
         module = import_module(f"{self.data}.tasks")
         tasks = tuple(module.find_task(name).name for name in self.tasks or module.TASKS)
@@ -71,13 +74,13 @@ class Plan:
     def examples(self, task: str) -> Examples:
         """The task's pictures, with those to choose on."""
         tests = import_module(f"{self.data}.tasks").TESTS
-        return open_examples(f"{self.data}:{task}", (VALIDATION, *tests))
+        return open_examples(f"{self.data}:{task}", (VALIDATION, *tests), self.pictures)
 
 
 def run(clip: Clip, plan: Plan, work: Path | None, progress: Progress) -> Record:
     """The report: by task what `_task` finds. `work`: a folder in which what is finished is kept."""
     settings = {"model": clip.name, "weights": weights_digest(clip), "data": plan.data}
-    keep = Stretches(work, settings | {"version": 1}, progress.note)
+    keep = Stretches(work, settings | {"pictures": plan.pictures}, progress.note)
     found = {task: _Task(clip, plan, task, keep, progress).measured() for task in plan.tasks}
     return {"model": clip.name, "seeds": plan.seeds, "weights": list(plan.weights), "tasks": found}
 

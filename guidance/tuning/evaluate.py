@@ -13,9 +13,11 @@ from explain.measuring.progress import Progress
 from explain.measuring.stretches import write
 from guidance.entries import whole
 from guidance.tuning.comparison import WEIGHTS, Plan, run
+from guidance.tuning.examples import PER_CLASS
 from guidance.tuning.text import as_text
 
 MAX_SEEDS = 1000
+MAX_PICTURES = 10_000
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,6 +36,7 @@ def _measured(options: argparse.Namespace, progress: Progress) -> str:
         whole("map-seeds", options.map_seeds, 0, MAX_SEEDS),
         whole("phrasing-seeds", options.phrasing_seeds, 0, MAX_SEEDS),
         tuple(options.weights),
+        whole("pictures", options.pictures, 1, MAX_PICTURES),
     )
     report = run(load(options.model, options.device), plan, options.work, progress)
     if options.json_file is not None:
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="LAMBDA",
         help="above 0; one is chosen on validation pictures",
     )
+    add("--pictures", type=int, default=PER_CLASS, help=f"of a class in every set (default: {PER_CLASS})")
     add("--device", default="auto", help="auto, cpu, cuda (default: auto)")
     add("--work", type=Path, metavar="DIR", help="keep what is finished here, and go on from what is here")
     add("--json", action="store_true", help="print JSON")

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from torch import Tensor
 from explain.clip import Clip
 from explain.images import as_rgb, read_image
 from guidance.entries import shown, whole
+from guidance.measuring.world import has_module
 from guidance.tuning.loop import HeldOut
 from guidance.tuning.views import encoded
 
@@ -172,15 +172,18 @@ class DrawnExamples:
         return self._sets[name]
 
 
-def open_examples(data: str, tests: Sequence[str] | None = None) -> Examples:
-    """A folder, or "PACKAGE:TASK" with the sets to be tried on (default: all that are for reporting).
+def open_examples(data: str, tests: Sequence[str] | None = None, per_class: int = PER_CLASS) -> Examples:
+    """A folder, or "PACKAGE:TASK" with the sets to be tried on (default: all that are for reporting) and how many
+    pictures of a class they have.
 
     ValueError for anything else.
     """
     package, colon, task = data.partition(":")
-    if colon and package.isidentifier() and find_spec(package) and find_spec(f"{package}.tasks"):
+    if colon and has_module(package, "tasks"):
         module = import_module(f"{package}.tasks")
-        return DrawnExamples(module.find_task(task), tuple(module.TESTS if tests is None else tests))
+        return DrawnExamples(
+            module.find_task(task), tuple(module.TESTS if tests is None else tests), per_class
+        )
     return GivenExamples(read_folder(Path(data)))
 
 
