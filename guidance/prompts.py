@@ -98,7 +98,7 @@ class PromptLearner:
 
 
 def name_notes(clip: Clip, names: Sequence[str]) -> tuple[str, ...]:
-    """What has to be said about names: words that the model never saw in training, where those that it saw are known."""
+    """What has to be said about names: words never seen in training, where those that were are known."""
     unseen = [word for name in names for word in unseen_words(clip, find_words(clip.tokenizer, name).words)]
     listed = ", ".join(shown(word) for word in dict.fromkeys(unseen))
     return (f"never seen in training: {listed}",) if unseen else ()

@@ -41,11 +41,11 @@ def toy(clips):
     return clips["toy"]
 
 
-def bank_of(clip, count=len(LABELS), **changes):
+def bank_of(clip, count=6, **changes):
     return ViewBank(clip, [noise(number) for number in range(count)], **changes)
 
 
-def double_bank(clip, count=len(LABELS)):
+def double_bank(clip, count=6):
     """Of one view each, in fp64, as no picture is."""
     bank = ViewBank(clip, ())
     bank.pictures = tuple(range(count))

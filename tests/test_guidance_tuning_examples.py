@@ -15,9 +15,9 @@ from PIL import Image
 import explain
 from explain.measuring.progress import Progress
 from guidance import __main__ as guidance
-from guidance.tuning import examples as of_examples
 from guidance.prompts import ContextSettings, PromptLearner
 from guidance.tuning import comparison, rivals
+from guidance.tuning import examples as of_examples
 from guidance.tuning.comparison import OTHERS, STARTS, Plan, run
 from guidance.tuning.examples import REST, GivenExamples, open_examples, read_folder
 from guidance.tuning.loop import TuningSettings
