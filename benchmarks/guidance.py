@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,13 +174,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for result in _wanted(wanted, Path(folder), chosen.pairs, chosen.steps):
             results.append(result)
-            print(_line(result), file=sys.stderr, flush=True)
+            print(result.line(), file=sys.stderr, flush=True)
     machine = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
     if chosen.json:
-        rows = [asdict(result) | {"limit": _finite(result.limit), "met": result.met} for result in results]
+        rows = [result.as_record() for result in results]
         print(json.dumps({"machine": machine, "results": rows}, indent=2))
     else:
-        print("\n".join(map(_line, results)))
+        print("\n".join(result.line() for result in results))
 
 
 def _wanted(wanted: set[str], folder: Path, pairs: int, steps: int | None) -> Iterator[Result]:
@@ -197,19 +197,6 @@ def _wanted(wanted: set[str], folder: Path, pairs: int, steps: int | None) -> It
     if "f" in wanted:
         gpu = torch.cuda.is_available()
         yield from real(torch.device("cuda" if gpu else "cpu"), 30 if gpu else 2)
-
-
-def _finite(limit: float) -> float | None:
-    return None if limit == float("inf") else limit
-
-
-def _line(result: Result) -> str:
-    if _finite(result.limit) is None:
-        return f"({result.aim}) {result.what}: {result.value:.2f} {result.unit}"
-    sign, met = ">=" if result.at_least else "<=", "met" if result.met else "MISSED"
-    return (
-        f"({result.aim}) {result.what}: {result.value:.2f} {result.unit} (aim {sign} {result.limit:g}) {met}"
-    )
 
 
 if __name__ == "__main__":

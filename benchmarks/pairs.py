@@ -1,10 +1,12 @@
 """Paired timing in one process: the two sides of a ratio run in turn, so that a busy machine slows both."""
 
 import gc
+import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,19 @@ class Result:
     @property
     def met(self) -> bool:
         return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def as_record(self) -> dict[str, Any]:
+        """As JSON knows it: a limit that there is not is null."""
+        limit = None if math.isinf(self.limit) else self.limit
+        return asdict(self) | {"limit": limit, "met": self.met}
+
+    def line(self) -> str:
+        """For a terminal."""
+        said = f"({self.aim}) {self.what}: {self.value:.2f} {self.unit}"
+        if math.isinf(self.limit):
+            return said
+        sign, met = ">=" if self.at_least else "<=", "met" if self.met else "MISSED"
+        return f"{said} (aim {sign} {self.limit:g}) {met}"
 
 
 def seconds(run: Callable[[], object]) -> float:
