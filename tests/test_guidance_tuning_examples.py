@@ -20,8 +20,9 @@ from guidance.tuning import comparison, rivals
 from guidance.tuning import examples as of_examples
 from guidance.tuning.comparison import OTHERS, STARTS, Plan, run
 from guidance.tuning.examples import REST, GivenExamples, open_examples, read_folder
+from guidance.tuning.lesson import lesson
 from guidance.tuning.loop import TuningSettings
-from guidance.tuning.measuring import Variant
+from guidance.tuning.measuring import Variant, measured, tuned
 from guidance.tuning.rivals import linear_probe, tip_adapter, zero_shot
 from guidance.tuning.saved import load_context
 from guidance.tuning.text import as_text
@@ -393,3 +394,39 @@ def test_what_evaluate_tuning_refuses(directories, capsys):
     ):
         assert guidance.main(["evaluate-tuning", *model, *changes]) == 2
         assert message in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+# A lesson
+
+
+def test_a_lesson_is_the_ways_one_after_another(toy, tmp_path):
+    given = {
+        name: [colour(60 * label + 5 * n, 90, 20 * n) for n in range(3)]
+        for label, name in enumerate(("cat", "car"))
+    }
+    variant = Variant("page", 1, ContextSettings(tokens=3), TuningSettings(weight=2, epochs=3))
+    steps = list(lesson(toy, GivenExamples(given), variant, seed=4))
+    assert [step.way for step in steps] == ["plain"] + ["coop"] * 5 + ["names"] * 5
+    readings = {step.way: step.reading for step in steps if step.reading}
+    assert set(readings) == {"plain", "coop", "names"}
+    learner, draw = tuned(toy, GivenExamples(given), variant, 4)
+    expected = measured(learner, draw)
+    assert readings["names"].accuracy == expected["accuracy"]["rest"]
+    assert readings["names"].name_share == pytest.approx(expected["relevance"]["rest"])
+    assert [each.pictures for each in readings["names"].classes] == [2, 2]
+    right = sum(each.right * each.pictures for each in readings["coop"].classes) / 4
+    assert right == pytest.approx(readings["coop"].accuracy)
+    assert readings["plain"].words[0] == "a"
+    (tmp_path / "c.safetensors").write_bytes(readings["names"].context)
+    assert torch.equal(load_context(tmp_path / "c.safetensors", toy).context, learner.context)
+    alone = list(lesson(toy, GivenExamples(given), variant.with_weight(0), seed=4))
+    assert [step.way for step in alone] == [step.way for step in steps[:6]]
+    assert alone[5].reading == steps[5].reading
+
+
+def test_a_lesson_without_other_pictures_tries_those_learnt_from(toy):
+    given = {"cat": [colour(200, 0, 0)], "car": [colour(0, 0, 200)]}
+    variant = Variant("page", 1, ContextSettings(tokens=2), TuningSettings(weight=0, epochs=1))
+    steps = list(lesson(toy, GivenExamples(given), variant))
+    assert {step.tried_on for step in steps} == {"learnt"}
+    assert [each.pictures for each in steps[0].reading.classes] == [1, 1]

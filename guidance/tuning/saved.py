@@ -20,9 +20,9 @@ KEY = "tokenlight"  # of the text in the header
 MAX_CLASSES = 100_000
 
 
-def save_context(path: Path, learner: PromptLearner, tuning: Mapping[str, Any] | None = None) -> None:
-    """Writes a context whole or not at all. `tuning`: how it was learnt, for people; JSON must be able to hold it."""
-    from safetensors.torch import save_file
+def as_file(learner: PromptLearner, tuning: Mapping[str, Any] | None = None) -> bytes:
+    """What `save_context` writes. `tuning`: how it was learnt, for people; JSON must be able to hold it."""
+    from safetensors.torch import save
 
     record = {
         "model": learner.clip.name,
@@ -31,10 +31,16 @@ def save_context(path: Path, learner: PromptLearner, tuning: Mapping[str, Any] |
         "settings": asdict(learner.settings),
         "tuning": dict(tuning or {}),
     }
+    context = learner.context.detach().cpu().contiguous()
+    return save({"context": context}, {KEY: json.dumps(record, ensure_ascii=False)})
+
+
+def save_context(path: Path, learner: PromptLearner, tuning: Mapping[str, Any] | None = None) -> None:
+    """Writes a context whole or not at all."""
+    content = as_file(learner, tuning)
     partial = path.with_name(path.name + ".partial")
     try:
-        context = learner.context.detach().cpu().contiguous()
-        save_file({"context": context}, partial, {KEY: json.dumps(record, ensure_ascii=False)})
+        partial.write_bytes(content)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
