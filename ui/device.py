@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,15 @@ def compare(
     _must_be_here(model)
     asking = _compare_there if ZERO_GPU else _compare
     yield from asking(model, image, prompt, tuple(methods), random_weights)
+
+
+def learn(
+    model: str, classes: Mapping[str, list[str]], shots: int, weight: float, epochs: int, seed: int
+) -> Iterator[Any]:
+    """Teach a model classes, from the files of some of their pictures: `guidance.tuning.lesson`'s steps."""
+    _must_be_here(model)
+    teaching = _learn_there if ZERO_GPU else _learn
+    yield from teaching(model, dict(classes), shots, weight, epochs, seed)
 
 
 def fetch(model: str, progress: Progress | None = None) -> None:
@@ -212,6 +221,36 @@ def _compare(
         yield name, explanation, seconds
 
 
+def _learn(
+    model: str, classes: dict[str, list[str]], shots: int, weight: float, epochs: int, seed: int
+) -> Iterator[Any]:
+    from guidance.tuning.examples import GivenExamples
+    from guidance.tuning.lesson import lesson
+    from guidance.tuning.loop import TuningSettings
+    from guidance.tuning.measuring import Variant
+
+    variant = Variant("page", shots, tuning=TuningSettings(weight=weight, epochs=epochs))
+    with _memory_in_plain_words(model):
+        steps = lesson(load_model(model), GivenExamples(classes), variant, seed)
+    while True:
+        with _memory_in_plain_words(model):
+            step = next(steps, None)
+        if step is None:
+            return
+        yield step
+
+
+def _lesson_seconds(
+    model: str, classes: dict[str, list[str]], shots: int, weight: float, epochs: int, seed: int
+) -> int:
+    """How long ZeroGPU should lend the GPU for a lesson: views of all pictures, and two runs of all epochs."""
+    from explain.catalogue import find
+
+    entry = find(model)
+    pictures = sum(map(len, classes.values()))
+    return min(120, 10 + pictures // 8 + epochs // 2 + (0 if entry.local else 3 + entry.megabytes // 100))
+
+
 @lru_cache(maxsize=1)  # only whoever holds the model's lane comes here
 def _without_training(model: str) -> explain.Clip:
     import explain
@@ -236,3 +275,4 @@ def _memory_in_plain_words(model: str) -> Iterator[None]:
 if ZERO_GPU:
     _explain_there = spaces.GPU(duration=_seconds)(_explain)
     _compare_there = spaces.GPU(duration=_seconds)(_compare)
+    _learn_there = spaces.GPU(duration=_lesson_seconds)(_learn)

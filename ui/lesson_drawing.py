@@ -1,0 +1,105 @@
+"""A lesson as the page shows it: JSON for LessonView, and sentences."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ui.lessons import Lesson
+
+if TYPE_CHECKING:
+    from guidance.tuning.lesson import Reading
+
+# As `guidance.tuning.lesson` names them, without importing torch for it.
+PLAIN, COOP, NAMES = "plain", "coop", "names"
+TITLES = {PLAIN: "“a photo of a …”", COOP: "Learnt", NAMES: "Learnt, names count"}
+SENTENCES = {
+    PLAIN: "The prompt that people write. Nothing is learnt.",
+    COOP: "The words around the name are learnt so that the pictures find their class (CoOp).",
+    NAMES: "The same, and the model has to use the name of the class as well (No Token Left Behind).",
+}
+_TRIED = {"rest": "the other pictures", "learnt": "the pictures that were learnt from"}
+
+
+def lesson_value(found: Lesson | None, waiting: str = "") -> dict[str, Any]:
+    """What LessonView shows. `waiting`: a sentence in its place before there is something."""
+    if found is None or not found.readings:
+        return {"waiting": waiting, "ways": [], "classes": [], "curves": [], "notes": []}
+    ways = [way for way in (PLAIN, COOP, NAMES) if way in found.readings]
+    tried = _TRIED.get(found.tried_on, "")
+    return {
+        "waiting": "",
+        "verdict": verdict(found),
+        "tried": tried,
+        "total": found.total,
+        "ways": [
+            {
+                "name": way,
+                "title": TITLES[way],
+                "sentence": SENTENCES[way],
+                "accuracy": found.readings[way].accuracy,
+                "share": found.readings[way].name_share,
+                "words": list(found.readings[way].words) if way != PLAIN else [],
+            }
+            for way in ways
+        ],
+        "classes": _classes([found.readings[way] for way in ways]),
+        "curves": [
+            {
+                "name": way,
+                "title": TITLES[way],
+                "points": [[p.index, _known(p.loss), _known(p.accuracy)] for p in found.curves[way]],
+            }
+            for way in (COOP, NAMES)
+            if way in found.curves
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def verdict(found: Lesson) -> str:
+    """One sentence on what came of it; how far it is, while it goes on."""
+    if not found.finished:
+        way = NAMES if NAMES in found.curves else COOP
+        points = found.curves.get(way, ())
+        return f"{TITLES[way]}: step {points[-1].index if points else 0} of {found.total or '…'}"
+    last = found.readings[NAMES if NAMES in found.readings else COOP]
+    plain = found.readings[PLAIN]
+    tried = _TRIED.get(found.tried_on, "the pictures")
+    said = f"{percent(last.accuracy)} of {tried} find their class; with the plain prompt {percent(plain.accuracy)}."
+    if NAMES in found.readings:
+        coop = found.readings[COOP]
+        said += (
+            f" The names have {percent(last.name_share)} of the relevance of the prompt's words; without asking for "
+            f"it {percent(coop.name_share)}."
+        )
+    return said
+
+
+def status(found: Lesson) -> str:
+    """What stands under the buttons."""
+    if not found.finished:
+        return verdict(found)
+    return f"{found.seconds:.1f} s, {found.asked.model}, {found.asked.epochs} rounds."
+
+
+def percent(share: float) -> str:
+    """ "57 %"."""
+    return "–" if math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def _classes(readings: list[Reading]) -> list[dict[str, Any]]:
+    """A row per class: its pictures, and by way the share that is right and the share of its name."""
+    return [
+        {
+            "name": same[0].name,
+            "pictures": same[0].pictures,
+            "right": [each.right for each in same],
+            "share": [each.name_share for each in same],
+        }
+        for same in zip(*(reading.classes for reading in readings), strict=True)
+    ]
+
+
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None

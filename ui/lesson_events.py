@@ -1,0 +1,91 @@
+"""What happens when classes are taught. Plain functions, values in and values out; the page holds the state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from ui import lesson_export, lessons
+from ui.errors import in_plain_words
+from ui.explain_events import saved_file
+from ui.lesson_drawing import lesson_value, status
+from ui.lesson_examples import EXAMPLES
+from ui.lessons import MAX_CLASSES, Lesson, LessonAsked
+from ui.making import whole
+
+BETWEEN = 0.12  # seconds between two looks at the curves while they grow
+STOPPED = "Stopped: what was learnt so far is gone. Press Teach to begin anew."
+
+Answer = tuple[Lesson, dict[str, Any], str, str]
+
+
+def teach(model: str, shots: Any, weight: Any, epochs: Any, *classes: Any) -> Iterator[Answer]:
+    """Learn; what the page shows, as it goes. `classes`: all names, then all galleries. No `with` is open at a yield."""
+    with in_plain_words():
+        names, galleries = classes[:MAX_CLASSES], classes[MAX_CLASSES:]
+        given = lessons.given(names, [files_of(gallery) for gallery in galleries])
+        asked = LessonAsked(given, whole("shots", shots), weight or 0.0, whole("epochs", epochs), 0, model)
+        found = lessons.learn(asked)
+        code = lesson_export.as_python(asked)
+    looked = 0.0
+    while True:
+        with in_plain_words():
+            lesson = next(found, None)
+        if lesson is None:
+            return
+        if not lesson.finished and time.monotonic() - looked < BETWEEN:
+            continue
+        looked = time.monotonic()
+        yield lesson, lesson_value(lesson), status(lesson), code
+
+
+def files_of(gallery: Any) -> list[str]:
+    """The files of a gallery, as Gradio hands it over: pairs of path and caption, or nothing."""
+    return [item[0] if isinstance(item, (tuple, list)) else item for item in gallery or ()]
+
+
+def show_example(name: str) -> list[Any]:
+    """An example's names and pictures in the first rows, the others empty and out of sight."""
+    example = EXAMPLES[name]
+    count = len(example.names)
+    empty = MAX_CLASSES - count
+    names = [gr.update(value=each) for each in example.names] + [gr.update(value="")] * empty
+    galleries = [gr.update(value=pictures) for pictures in example.pictures()] + [
+        gr.update(value=None)
+    ] * empty
+    return [count, *names, *galleries, *_rows(count)]
+
+
+def first_example(count: int, name: str) -> list[Any]:
+    """The example that the tab opens with, where nothing was given yet."""
+    if count:
+        return [gr.skip()] * (1 + 3 * MAX_CLASSES)
+    return show_example(name)
+
+
+def add_class(count: int) -> list[Any]:
+    """One row more, as far as there are some."""
+    count = min(max(count, 2) + 1, MAX_CLASSES)
+    return [count, *_rows(count)]
+
+
+def clear() -> list[Any]:
+    """Two empty rows."""
+    return [2, *[gr.update(value="")] * MAX_CLASSES, *[gr.update(value=None)] * MAX_CLASSES, *_rows(2)]
+
+
+def save_as(kind: str, found: Lesson | None) -> Iterator[str]:
+    """The lesson as a file of one kind, a key of lesson_export.SAVERS."""
+    with in_plain_words():
+        if found is None or not found.finished:
+            raise ValueError("there is nothing to save yet: press Teach, and wait for the end")
+        save = partial(lesson_export.SAVERS[kind], found)
+    yield from saved_file(save)
+
+
+def _rows(count: int) -> list[Any]:
+    return [gr.update(visible=number < count) for number in range(MAX_CLASSES)]

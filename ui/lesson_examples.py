@@ -1,0 +1,42 @@
+"""Lessons to begin with: some classes of Toyland's tasks, with drawn pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PIL import Image
+
+from toyland.tasks import TASKS
+
+PICTURES = 8  # of each class: some to learn from, the others to try it on
+
+
+@dataclass(frozen=True)
+class LessonExample:
+    """Classes of a task by their numbers, and the set that their pictures are of."""
+
+    task: str
+    labels: tuple[int, ...]
+    pictures_of: str = "balanced"
+
+    @property
+    def names(self) -> list[str]:
+        """The classes' names."""
+        return [TASKS[self.task].names[label] for label in self.labels]
+
+    def pictures(self) -> list[list[Image.Image]]:
+        """Those of each class."""
+        task = TASKS[self.task]
+        return [
+            [task.picture(self.pictures_of, label, number) for number in range(PICTURES)]
+            for label in self.labels
+        ]
+
+
+EXAMPLES: Mapping[str, LessonExample] = {
+    "Small and large": LessonExample("fine", (0, 1, 2, 3, 8)),
+    "In pencil": LessonExample("synonyms", (0, 6, 13, 17, 18), "drawings"),
+    "In company": LessonExample("company", (0, 1, 4, 6, 8)),
+}
+FIRST = "Small and large"

@@ -1,0 +1,88 @@
+"""What a visitor takes away from a lesson: the learnt prompt, the figures, and the Python that gives them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ui.lesson_drawing import COOP, NAMES
+from ui.lessons import Lesson, LessonAsked
+
+
+def save_context(found: Lesson, folder: Path) -> Path:
+    """The context that was learnt, with names that count where that was asked for: safetensors."""
+    path = folder / "tokenlight-prompt.safetensors"
+    path.write_bytes(found.readings[NAMES if NAMES in found.readings else COOP].context)
+    return path
+
+
+def save_json(found: Lesson, folder: Path) -> Path:
+    """All figures, and the losses of every step."""
+    path = folder / "tokenlight-lesson.json"
+    path.write_text(json.dumps(as_record(found), indent=2, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+SAVERS: Mapping[str, Callable[[Lesson, Path], Path]] = {
+    "Learnt prompt (safetensors)": save_context,
+    "Figures, JSON": save_json,
+}
+
+
+def as_record(found: Lesson) -> dict[str, Any]:
+    """A lesson as JSON knows it. Pictures are counted, not named: their paths are the server's."""
+    asked = found.asked
+    return {
+        "model": asked.model,
+        "shots": asked.shots,
+        "lambda": asked.weight,
+        "epochs": asked.epochs,
+        "seed": asked.seed,
+        "classes": [{"name": name, "pictures": len(files)} for name, files in asked.classes],
+        "tried_on": found.tried_on,
+        "notes": list(found.notes),
+        "ways": {
+            way: {
+                "accuracy": round(reading.accuracy, 4),
+                "name_share": round(reading.name_share, 4),
+                "classes": [
+                    {
+                        "name": c.name,
+                        "pictures": c.pictures,
+                        "right": round(c.right, 4),
+                        "share": round(c.name_share, 4),
+                    }
+                    for c in reading.classes
+                ],
+                "nearest_words": list(reading.words),
+                "cross_entropy": [round(p.loss, 5) for p in found.curves.get(way, ())[:-1]],
+            }
+            for way, reading in found.readings.items()
+        },
+    }
+
+
+def as_python(asked: LessonAsked) -> str:
+    """The lines that teach the same in Python."""
+    names = ", ".join(repr(name) for name, _ in asked.classes)
+    return "\n".join(
+        [
+            "from pathlib import Path",
+            "",
+            "import explain",
+            "from guidance.tuning.examples import GivenExamples",
+            "from guidance.tuning.lesson import lesson",
+            "from guidance.tuning.loop import TuningSettings",
+            "from guidance.tuning.measuring import Variant",
+            "",
+            f"clip = explain.load({asked.model!r})",
+            f"pictures = {{name: sorted(Path(name).iterdir()) for name in [{names}]}}  # a folder for each class",
+            f"tuning = TuningSettings(weight={asked.weight}, epochs={asked.epochs})",
+            f'variant = Variant("mine", shots={asked.shots}, tuning=tuning)',
+            f"for found in lesson(clip, GivenExamples(pictures), variant, seed={asked.seed}):",
+            "    if found.reading:",
+            "        print(found.way, found.reading.accuracy, found.reading.name_share)",
+        ]
+    )
