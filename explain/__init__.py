@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from explain.images import read_image
     from explain.loading import load
     from explain.methods import METHODS, WORD_METHODS, Method, WordMethod
-    from explain.phrasings import PHRASINGS
+    from explain.phrasebook import PHRASINGS
     from explain.randomweights import randomised
     from explain.stability import Stability, explain_phrasings
     from explain.weights import ModelUnavailable
@@ -65,7 +65,7 @@ _HOMES = {
     "images": ("read_image",),
     "loading": ("load",),
     "methods": ("METHODS", "WORD_METHODS", "Method", "WordMethod"),
-    "phrasings": ("PHRASINGS",),
+    "phrasebook": ("PHRASINGS",),
     "randomweights": ("randomised",),
     "stability": ("Stability", "explain_phrasings"),
     "weights": ("ModelUnavailable",),

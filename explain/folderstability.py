@@ -18,7 +18,8 @@ from explain.clip import Clip
 from explain.contentwords import NEGLECTED
 from explain.folders import NamedPicture, read_folder
 from explain.leaveoneout import losses_of_all
-from explain.phrasings import PHRASINGS, PhrasedLabel, read_labels, read_texts
+from explain.phrasebook import PHRASINGS
+from explain.phrasings import PhrasedLabel, read_labels, read_texts
 from explain.stability import RatedWord, check_threshold, first_highest, judge, rate_words
 from explain.textrelevance import RecordedTexts, record_texts, text_relevance
 

@@ -16,7 +16,8 @@ from explain.folderstability import explain_folder, explain_pictures
 from explain.loading import load
 from explain.measuring.commands import ended
 from explain.measuring.progress import Progress
-from explain.phrasings import PHRASINGS, read_labels, read_phrasings
+from explain.phrasebook import PHRASINGS
+from explain.phrasings import read_labels, read_phrasings
 from explain.stability import LEFT_OUT, Stability, check_threshold, explain_phrasings
 from explain.stabilityreport import as_record, as_text
 

@@ -1,4 +1,4 @@
-"""Labels and phrasings at the edge of the library: a list to begin with, what is allowed, and the texts they make."""
+"""Labels and phrasings at the edge of the library: what is allowed, and the texts they make."""
 
 from __future__ import annotations
 
@@ -7,33 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explain.clip import Clip
+from explain.phrasebook import PHRASINGS
 from explain.prompts import clean, shorten, unseen_words
 from explain.words import Word, find_words
 
-# Ways to say that a picture shows something: plain ones, ones that name the picture, and some for drawn worlds. Each
-# takes at most 16 tokens beside the label.
-PHRASINGS = (
-    "{}",
-    "a {}",
-    "the {}",
-    "a photo of a {}",
-    "a picture of a {}",
-    "an image of the {}",
-    "a close view of a {}",
-    "a blurry photo of a {}",
-    "a {} seen from far away",
-    "there is a {} here",
-    "this is a {}",
-    "i can see a {} in this picture",
-    "look, a {}",
-    "here you can see a {}",
-    "a scene with a {}",
-    "a drawing of a {}",
-    "a cartoon of a {}",
-    "a lovely picture of a {}",
-    "a simple drawing of a {} in bright colours",
-    "a {} in front of a plain wall",
-)
 MAX_LABELS = MAX_PHRASINGS = 32
 MAX_TEXTS = 1024  # labels times phrasings
 MAX_CHARACTERS = 300  # of a label or a phrasing

@@ -8,7 +8,7 @@ share of pairs of phrasings that disagree. Words: `contentwords.py`, `textreleva
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
@@ -22,10 +22,11 @@ from explain.contentwords import NEGLECTED, is_content, neglected, shares_of_str
 from explain.encodings import TEXTS, ImageEncoding, ReadText, encode
 from explain.images import opened, picture_notes
 from explain.leaveoneout import losses_of_all
-from explain.phrasings import PHRASINGS, PhrasedLabel, Texts, read_texts
+from explain.phrasebook import PHRASINGS
+from explain.phrasings import PhrasedLabel, Texts, read_texts
 from explain.relevance import choose
 
-LEFT_OUT = ("decided", "all", "none")  # labels whose words are left out in turn
+LEFT_OUT = ("decided", "all", "none")  # texts whose words are left out in turn
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,9 @@ def explain_phrasings(
 ) -> Stability:
     """Every label in every phrasing, beside one picture: one image forward, one run of the text tower per 256 texts.
 
-    `threshold` in (0, 1]: content words below it are neglected. `leave_out`: the labels whose words are also left out
-    one by one, the one decided on, all, or none. ValueError, saying what is allowed, for anything out of bounds.
+    `threshold` in (0, 1]: content words below it are neglected. `leave_out`: the texts whose words are also left out
+    one by one: in each phrasing the label decided on there and the one that all together decide on, or all, or none.
+    ValueError, saying what is allowed, for anything out of bounds.
     """
     check_threshold(threshold)
     choose("leave_out", leave_out, LEFT_OUT)
@@ -111,8 +113,13 @@ def explain_phrasings(
     read = [one for part in parts for one in encoding.read(part)]
     features = torch.stack([one.feature for one in read]).unflatten(0, (len(texts.phrasings), -1))
     scores, probabilities, ensemble = judge(clip, encoding.features[:1], features)
-    chosen = {"decided": [first_highest(ensemble[0].tolist())], "all": range(len(texts.labels)), "none": ()}
-    drops = _drops(encoding, texts, chosen[leave_out])
+    together = first_highest(ensemble[0].tolist())
+    asked = {
+        "decided": [{first_highest(row), together} for row in scores[0].tolist()],
+        "all": [range(len(texts.labels))] * len(texts.phrasings),
+        "none": [()] * len(texts.phrasings),
+    }
+    drops = _drops(encoding, texts, asked[leave_out])
     values = zip(scores[0].flatten().tolist(), probabilities[0].flatten().tolist(), read, strict=True)
     cells = iter(values)
     table = tuple(
@@ -177,9 +184,10 @@ def check_threshold(threshold: float) -> None:
         raise ValueError(f"threshold is {threshold!r}; allowed: a number above 0, at most 1")
 
 
-def _drops(encoding: ImageEncoding, texts: Texts, labels: Sequence[int]) -> dict[str, list[float]]:
-    """What each word of these labels' texts is worth, by text."""
-    prompts = [row[label].text for label in labels for row in texts.table]
+def _drops(encoding: ImageEncoding, texts: Texts, asked: Sequence[Collection[int]]) -> dict[str, list[float]]:
+    """What each word is worth, by text; `asked`: the labels in each phrasing."""
+    rows = zip(texts.table, asked, strict=True)
+    prompts = [row[label].text for row, labels in rows for label in sorted(labels)]
     if not prompts:
         return {}
     losses = losses_of_all(encoding.clip, encoding.features[:1], prompts)
