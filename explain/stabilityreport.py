@@ -48,11 +48,13 @@ def verdict(found: Stability) -> str:
         return f"The one phrasing says “{name}”."
     if not counts:
         return f"{'Both' if total == 2 else f'All {total}'} phrasings say “{name}”."
-    others = [f"{count} “{found.labels[label]}”" for label, count in counts.most_common()]
-    return (
-        f"{agreeing} of {total} phrasings say “{name}”, the answer of all together; {', '.join(others)}. "
-        f"Two phrasings picked at random disagree {100 * found.instability:.0f} % of the time."
+    ours = f"No phrasing says “{name}”, which all together do"
+    if agreeing:
+        ours = f"{agreeing} of {total} phrasings {_say(agreeing)} “{name}”, as all together do"
+    others = ", ".join(
+        f"{count} {_say(count)} “{found.labels[label]}”" for label, count in counts.most_common()
     )
+    return f"{ours}; {others}. Two phrasings picked at random disagree {100 * found.instability:.0f} % of the time."
 
 
 def as_text(found: Stability | FolderStability) -> str:
@@ -109,6 +111,10 @@ def _table(names: Sequence[str], columns: dict[str, list[str]], last: Sequence[s
         cells = [f"{columns[head][n]:>{width}}" for head, width in widths.items()]
         lines.append("  ".join([f"{name:{first}}", *cells, *last[n : n + 1]]))
     return lines
+
+
+def _say(count: int) -> str:
+    return "says" if count == 1 else "say"
 
 
 def _percent(share: float) -> str:

@@ -292,10 +292,10 @@ def test_verdicts():
     assert verdict(decided_on([0, 0])) == "Both phrasings say “cat”."
     assert verdict(decided_on([0, 0, 0])) == "All 3 phrasings say “cat”."
     assert verdict(decided_on([0, 0, 1, 0, 2])) == (
-        "3 of 5 phrasings say “cat”, the answer of all together; 1 “boat”, 1 “tree”. "
+        "3 of 5 phrasings say “cat”, as all together do; 1 says “boat”, 1 says “tree”. "
         "Two phrasings picked at random disagree 70 % of the time."
     )
-    assert verdict(decided_on([1, 1])).startswith("0 of 2 phrasings say “cat”, the answer of all together; 2")
+    assert verdict(decided_on([1, 1])).startswith("No phrasing says “cat”, which all together do; 2 say")
 
 
 def test_a_label_with_a_per_cent_sign_stays_as_it_is():
