@@ -88,7 +88,22 @@ class FolderStability:
     @property
     def accuracy_together(self) -> float | None:
         """The same for all phrasings together."""
-        return mean([picture.together == picture.true for picture in self._known]) if self._known else None
+        return self._right(self._known)
+
+    @property
+    def agreed(self) -> float:
+        """The share of pictures on which all phrasings agree."""
+        return mean([picture.instability == 0 for picture in self.pictures])
+
+    @property
+    def accuracy_where_agreed(self) -> float | None:
+        """Of the pictures on which all phrasings agree, the share that they find the true label of; None for none."""
+        return self._right([picture for picture in self._known if picture.instability == 0])
+
+    @property
+    def accuracy_elsewhere(self) -> float | None:
+        """Of the others, the share that all phrasings together find the true label of; None for none."""
+        return self._right([picture for picture in self._known if picture.instability > 0])
 
     @property
     def label_neglected(self) -> tuple[float, ...]:
@@ -104,6 +119,9 @@ class FolderStability:
         """A mean over each label's content words, then over the pictures; words of a label without any count as 0."""
         named = [[getattr(word, name) for word in words if word.named and word.content] for words in row]
         return mean([mean(named[picture.own] or [0.0]) for picture in self.pictures])
+
+    def _right(self, pictures: Sequence[Decided]) -> float | None:
+        return mean([picture.together == picture.true for picture in pictures]) if pictures else None
 
     @property
     def _known(self) -> list[Decided]:

@@ -34,6 +34,9 @@ def as_record(found: Stability | FolderStability) -> dict[str, Any]:
         "instability": found.instability,
         "accuracy": None if found.accuracy is None else list(found.accuracy),
         "accuracy_together": found.accuracy_together,
+        "agreed": found.agreed,
+        "accuracy_where_agreed": found.accuracy_where_agreed,
+        "accuracy_elsewhere": found.accuracy_elsewhere,
         "label_neglected": list(found.label_neglected),
         "label_drop": list(found.label_drop),
     }
@@ -95,6 +98,7 @@ def _of_many(found: FolderStability) -> list[str]:
         "what the cosine loses without a word of it",
         "",
         f"Two phrasings picked at random disagree on {100 * found.instability:.1f} % of the pictures.",
+        f"All agree on {100 * found.agreed:.1f} % of them{_trust(found)}.",
     ]
     if found.skipped:
         lines += [f"{len(found.skipped)} left out:", *(f"  {reason}" for reason in found.skipped)]
@@ -111,6 +115,13 @@ def _table(names: Sequence[str], columns: dict[str, list[str]], last: Sequence[s
         cells = [f"{columns[head][n]:>{width}}" for head, width in widths.items()]
         lines.append("  ".join([f"{name:{first}}", *cells, *last[n : n + 1]]))
     return lines
+
+
+def _trust(found: FolderStability) -> str:
+    """Whether agreement tells that the answer is right, where that is known."""
+    where = (("there", found.accuracy_where_agreed), ("elsewhere", found.accuracy_elsewhere))
+    shares = [f"{place} {100 * share:.1f} % are right" for place, share in where if share is not None]
+    return "".join(f"; {share}" for share in shares)
 
 
 def _say(count: int) -> str:

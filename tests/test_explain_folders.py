@@ -119,7 +119,7 @@ def test_averages_are_those_of_the_pictures(clip, flat):
     flips = [[p in one.flips for one in each] for p in range(len(FORMS))]
     np.testing.assert_allclose(found.flips, np.mean(flips, axis=1))
     assert found.accuracy is None
-    assert found.accuracy_together is None
+    assert (found.accuracy_together, found.accuracy_where_agreed, found.accuracy_elsewhere) == (None,) * 3
 
 
 def test_words_are_averaged_over_a_labels_own_pictures(clip, classes):
@@ -153,6 +153,11 @@ def test_accuracy_where_the_labels_are_known(clip, classes):
         assert found.accuracy[p] == np.mean(right)
     right = [one.together == label for one, label in zip(found.pictures, true, strict=True)]
     assert found.accuracy_together == np.mean(right)
+    stable = [len(set(one.decisions)) == 1 for one in found.pictures]
+    assert found.agreed == np.mean(stable)
+    for wanted, share in ((True, found.accuracy_where_agreed), (False, found.accuracy_elsewhere)):
+        of_them = [hit for hit, one in zip(right, stable, strict=True) if one == wanted]
+        assert share == (np.mean(of_them) if of_them else None)
     assert explain_folder(clip, classes, phrasings=FORMS).labels == ("boat", "red cat")
 
 

@@ -110,7 +110,7 @@ def test_words_equal_the_library(client, scene_file):
         ("cat", "", "There is no phrasing yet"),
         ("cat", "a photo", "has no place for the label"),
         ("cat", "\n".join(f"{n} {{}}" for n in range(33)), "33 phrasings given; allowed: 1 to 32"),
-        ("x" * 400, "{}", "label 1 has 400 characters"),
+        ("x" * 400, "{}", "Label 1 has 400 characters"),
     ],
 )
 def test_bad_questions_about_words_are_told(client, scene_file, labels, phrasings, message):

@@ -153,8 +153,8 @@ const draw = () => {
   scroll.setAttribute("aria-label", "Phrasings and labels");
   scroll.append(matrixTable(value));
   const hint =
-    "A number is the label’s share of the vote in that phrasing (softmax). ≠ marks another answer than all together. " +
-    "Select a row to see its words.";
+    "A number is the label’s share of the vote in that phrasing (softmax). ≠ marks another answer than that of all " +
+    "phrasings together, their mean. Select a row to see its words.";
   target.replaceChildren(
     make("h3", "tl-verdict", value.verdict),
     make("p", "tl-neglect", value.neglect),

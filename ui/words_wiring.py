@@ -93,9 +93,13 @@ def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
     put = [*_shown(c), c.phrasings, c.model, c.matrix, c.put]
     opened = page.load(events.read_link, [c.default_model], [*put, tabs], **QUIET)
     selected = tab.select(events.open_tab, [c.answer, c.default_model, c.query], put, js=WITH_SEARCH, **QUIET)
-    for before in (opened, selected):
-        asked = before.then(events.ask_if_put, [c.put, *_question(c)], [*_answer(c), c.put], **_asking(c))
-        asked.then(events.show_models, [c.model], [c.model, c.model_note], **QUIET)
+    answered = _ask_if_put(c, opened)
+    answered.then(events.show_models, [c.model], [c.model, c.model_note], **QUIET)
+    _ask_if_put(c, selected)
+
+
+def _ask_if_put(c: Controls, before: Dependency) -> Dependency:
+    return before.then(events.ask_if_put, [c.put, *_question(c)], [*_answer(c), c.put], **_asking(c))
 
 
 def _connect_questions(c: Controls) -> None:
