@@ -16,30 +16,39 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from explain import heatmap, metrics
+    from explain.averages import FolderStability
     from explain.catalogue import CATALOGUE, Entry, available
     from explain.clip import Clip
     from explain.explanation import Explanation, each_method, explain_depth, explain_image, explain_methods
+    from explain.folderstability import explain_folder
     from explain.images import read_image
     from explain.loading import load
     from explain.methods import METHODS, WORD_METHODS, Method, WordMethod
+    from explain.phrasebook import PHRASINGS
     from explain.randomweights import randomised
+    from explain.stability import Stability, explain_phrasings
     from explain.weights import ModelUnavailable
 
 __all__ = [
     "CATALOGUE",
     "METHODS",
+    "PHRASINGS",
     "WORD_METHODS",
     "Clip",
     "Entry",
     "Explanation",
+    "FolderStability",
     "Method",
     "ModelUnavailable",
+    "Stability",
     "WordMethod",
     "available",
     "each_method",
     "explain_depth",
+    "explain_folder",
     "explain_image",
     "explain_methods",
+    "explain_phrasings",
     "heatmap",
     "load",
     "metrics",
@@ -48,13 +57,17 @@ __all__ = [
 ]
 
 _HOMES = {
+    "averages": ("FolderStability",),
     "catalogue": ("CATALOGUE", "Entry", "available"),
     "clip": ("Clip",),
     "explanation": ("Explanation", "each_method", "explain_depth", "explain_image", "explain_methods"),
+    "folderstability": ("explain_folder",),
     "images": ("read_image",),
     "loading": ("load",),
     "methods": ("METHODS", "WORD_METHODS", "Method", "WordMethod"),
+    "phrasebook": ("PHRASINGS",),
     "randomweights": ("randomised",),
+    "stability": ("Stability", "explain_phrasings"),
     "weights": ("ModelUnavailable",),
 }
 

@@ -1,6 +1,7 @@
-"""Explain a picture from the command line, train ECLIP, or measure every method.
+"""Explain a picture from the command line, ask in other words, train ECLIP, or measure every method.
 
 python -m explain photo.jpg "a red car" "the sky" --method itsm --model toy-vit -o out.png --json
+python -m explain words photo.jpg --labels cat dog --phrasings "a photo of a {}" "a drawing of a {}"
 python -m explain train-eclip --model toy-vit --data captions.csv --out DIR
 python -m explain evaluate --model toy-vit --data toyland
 """
@@ -14,6 +15,7 @@ from importlib import import_module
 from explain import CATALOGUE, METHODS, explain_image, heatmap, load, read_image
 
 COMMANDS = {
+    "words": "phrasing_command",
     "evaluate": "evaluate",
     "train-eclip": "train_eclip",
     "ablate-eclip": "ablate_eclip",

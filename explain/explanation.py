@@ -11,7 +11,7 @@ from PIL import Image
 
 from explain.clip import Clip
 from explain.encodings import encode
-from explain.images import as_rgb, picture_notes, read_image
+from explain.images import opened, picture_notes
 from explain.methods import find, find_words
 from explain.prompts import Prompt, read_prompts
 from explain.similarity import depth_maps
@@ -81,7 +81,7 @@ def each_method(
         if reason is not None:
             raise ValueError(f"{method.label} does not work with {clip.name}: {reason}")
     read = read_prompts(clip, prompts)
-    picture = _opened(image)
+    picture = opened(image)
     encoding, said = encode(clip, picture), picture_notes(picture)
     if any(method.all_layers for method in chosen):
         _ = encoding.layers  # before anything else, so that the others take their tokens from the same run
@@ -106,15 +106,11 @@ def explain_depth(clip: Clip, image: Image.Image | str | PathLike, prompt: str) 
 
     Costs no image forward where a method that reads all layers was the last to be asked about this picture.
     """
-    picture = _opened(image)
+    picture = opened(image)
     encoding, (read,) = encode(clip, picture), read_prompts(clip, [prompt])
     layers = encoding.layers  # before the text is read beside the picture, so that both take the same run
     features = torch.stack([text.feature for text in encoding.read([read.text])])
     return list(depth_maps(clip, layers, features)[:, 0, 0].float().cpu().numpy())
-
-
-def _opened(image: Image.Image | str | PathLike) -> Image.Image:
-    return as_rgb(image) if isinstance(image, Image.Image) else read_image(image)
 
 
 def _explanation(

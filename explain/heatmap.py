@@ -115,12 +115,12 @@ def sheet(
         axis.set_axis_off()
     small = image.convert("RGB")
     small.thumbnail((640, 640))
-    drawn.suptitle(_drawable(heading), fontsize=11, parse_math=False)
+    drawn.suptitle(drawable(heading), fontsize=11, parse_math=False)
     axes[0].imshow(small)
     axes[0].set_title("picture\n", fontsize=8)
     for axis, (title, below, values) in zip(axes[1:], panels, strict=False):
         axis.imshow(overlay(small, values, colormap=colormap))
-        axis.set_title(f"{_drawable(title)}\n{_drawable(below)}", fontsize=8, parse_math=False)
+        axis.set_title(f"{drawable(title)}\n{drawable(below)}", fontsize=8, parse_math=False)
     return drawn
 
 
@@ -128,12 +128,12 @@ def _panel(axis, image: Image.Image, explanation: "Explanation", colormap: str) 
     heatmap = resize(explanation.heatmap, image.size)
     axis.imshow(image.convert("L"), cmap="gray")
     shown = axis.imshow(heatmap, cmap=_checked_name(colormap), alpha=0.7)
-    title = f"{_drawable(explanation.prompt)}\n{explanation.method}, cosine {explanation.score:.3f}"
+    title = f"{drawable(explanation.prompt)}\n{explanation.method}, cosine {explanation.score:.3f}"
     axis.set_title(title, fontsize=9, parse_math=False)
     axis.figure.colorbar(shown, ax=axis, shrink=0.7, format="%.3g").ax.tick_params(labelsize=7)
 
 
-def _drawable(text: str, limit: int = 60) -> str:
+def drawable(text: str, limit: int = 60) -> str:
     """Text with every character that the figure's font lacks replaced by a box, cut to a title's length."""
     known = _characters()
     text = text if len(text) <= limit else text[: limit - 1] + "\u2026"

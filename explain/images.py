@@ -56,6 +56,11 @@ def read_image(source: str | PathLike | BinaryIO | bytes) -> Image.Image:
     return picture
 
 
+def opened(image: Image.Image | str | PathLike) -> Image.Image:
+    """A PIL image, or the picture at a path, as `as_rgb` and `read_image` give it."""
+    return as_rgb(image) if isinstance(image, Image.Image) else read_image(image)
+
+
 def picture_notes(image: Image.Image) -> tuple[str, ...]:
     """What a reader of this picture should know, as `read_image` found it; nothing that its file claims."""
     found = image.info.get("notes")

@@ -10,6 +10,7 @@ The word's tokens are taken out of the ids, so that nothing else is tokenised an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,18 +22,31 @@ if TYPE_CHECKING:
     from explain.clip import Clip
     from explain.encodings import ImageEncoding
 
+BATCH = 256  # texts at a time
 
-@torch.no_grad()
+
 def word_losses(clip: Clip, image_feature: Tensor, prompt: str) -> list[float]:
     """What S loses without each of the prompt's words, in cosines; negative where the word was in the way.
 
     `image_feature` (D,) of unit norm. One batch of the text tower.
     """
-    words = clip.words([prompt])[0]
-    ids = clip.tokenize([prompt])
-    texts = torch.cat([ids, *(_without(ids, word.start, word.stop) for word in words)])
-    scores = clip.encode_texts(texts) @ image_feature
-    return (scores[0] - scores[1:]).tolist()
+    return losses_of_all(clip, image_feature[None], [prompt])[0][0].tolist()
+
+
+@torch.no_grad()
+def losses_of_all(clip: Clip, image_features: Tensor, prompts: Sequence[str]) -> list[Tensor]:
+    """`word_losses` of several prompts and images of features (B, D): (B, words) for each prompt.
+
+    Texts do not depend on images, so each is read once for all of them, BATCH at a time.
+    """
+    texts, counts = [], []
+    for prompt, words in zip(prompts, clip.words(prompts), strict=True):
+        ids = clip.tokenize([prompt])
+        texts += [ids, *(_without(ids, word.start, word.stop) for word in words)]
+        counts.append(1 + len(words))
+    parts = torch.cat(texts).split(BATCH)
+    scores = torch.cat([image_features @ clip.encode_texts(part).T for part in parts], dim=1)
+    return [found[:, :1] - found[:, 1:] for found in scores.split(counts, dim=1)]
 
 
 def _without(ids: Tensor, start: int, stop: int) -> Tensor:

@@ -61,14 +61,14 @@ def _read(clip: Clip, prompt: str, number: int) -> Prompt:
     text = text[:MAX_CHARACTERS]
     found = find_words(clip.tokenizer, text)
     if found.cut and found.words:
-        notes.append(f"cut after '{_shown(found.words[-1].text)}': {found.limit} tokens are allowed")
+        notes.append(f"cut after '{shorten(found.words[-1].text)}': {found.limit} tokens are allowed")
     elif shortened:
         notes.append(f"cut after {MAX_CHARACTERS} characters")
     if not found.words:
         notes.append("the tokenizer of this model drops everything in this prompt")
     unseen = unseen_words(clip, found.words)
     if unseen:
-        notes.append("never seen in training: " + ", ".join(f"'{_shown(word)}'" for word in unseen))
+        notes.append("never seen in training: " + ", ".join(f"'{shorten(word)}'" for word in unseen))
     return Prompt(text, tuple(found.words), tuple(notes))
 
 
@@ -82,6 +82,6 @@ def unseen_words(clip: Clip, words: Sequence) -> list[str]:
     return [text for text in texts if not {text, re.split("['’]", text)[0]} & clip.vocabulary]
 
 
-def _shown(word: str) -> str:
-    """A word as a note repeats it: a visitor may type one of a thousand letters."""
+def shorten(word: str) -> str:
+    """A word as a message repeats it: a visitor may type one of a thousand letters."""
     return word if len(word) <= _LONGEST_SHOWN else word[: _LONGEST_SHOWN - 1] + "…"

@@ -314,3 +314,37 @@ def packed_run_lengths(counts):
             more = value != (-1 if bits & 16 else 0)
             text += chr(48 + bits + (32 if more else 0))
     return text
+
+
+def disagreement(decisions):
+    """The share of pairs of phrasings whose decisions differ, pair by pair; 0 without pairs."""
+    pairs = [(i, j) for i in range(len(decisions)) for j in range(i + 1, len(decisions))]
+    return sum(decisions[i] != decisions[j] for i, j in pairs) / len(pairs) if pairs else 0.0
+
+
+def ensemble(image, rows, scale):
+    """Prompt ensembling: image (D,) against each label's mean feature over the phrasings, rows[p][l] (D,), each of unit
+    norm, and the mean brought to unit norm again. Probabilities of the labels at the temperature 1 / scale.
+    """
+    logits = []
+    for label in range(len(rows[0])):
+        mean = sum(row[label] / row[label].norm() for row in rows) / len(rows)
+        logits.append(scale * float((mean / mean.norm()) @ (image / image.norm())))
+    powers = [math.exp(logit - max(logits)) for logit in logits]
+    return [power / sum(powers) for power in powers]
+
+
+def neglected(tokens, spans, content, threshold):
+    """Paiss et al.: a word's relevance is the largest of its tokens'. Which content words are below `threshold` of the
+    strongest content word. `spans`: (start, stop) of each word; `content`: whether it is one.
+    """
+    peaks = []
+    for start, stop in spans:
+        peak = tokens[start]
+        for position in range(start + 1, stop):
+            peak = max(peak, tokens[position])
+        peaks.append(peak)
+    top = max([peak for peak, counts in zip(peaks, content, strict=True) if counts], default=0)
+    return [
+        counts and top > 0 and peak < threshold * top for peak, counts in zip(peaks, content, strict=True)
+    ]

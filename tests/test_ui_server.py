@@ -54,9 +54,9 @@ def still_answers(client: Client, path: Path) -> bool:
     return ask(client, path)[0]["prompt"] == "a cat"
 
 
-def test_three_endpoints_are_public_and_documented(client):
+def test_four_endpoints_are_public_and_documented(client):
     endpoints = client.view_api(return_format="dict")
-    assert set(endpoints["named_endpoints"]) == {"/explain", "/generate", "/models"}
+    assert set(endpoints["named_endpoints"]) == {"/explain", "/words", "/generate", "/models"}
     assert not endpoints["unnamed_endpoints"]
     assert all(endpoint["description"] for endpoint in endpoints["named_endpoints"].values())
 
@@ -79,6 +79,44 @@ def test_an_answer_equals_the_library(client, scene_file):
         assert answer["score"] == pytest.approx(explanation.score, abs=1e-5)
         assert np.allclose(answer["map"], explanation.heatmap, atol=1e-5)
         assert sum(word["relevance"] for word in answer["words"]) == pytest.approx(1)
+
+
+def test_words_equal_the_library(client, scene_file):
+    asked = (handle_file(str(scene_file)), "cat, boat\nfish", "a {}\na photo of a {}", "toy-vit")
+    found = client.predict(*asked, api_name="/words")
+    clip = explain.load("toy-vit", device="cpu")
+    phrasings = ["a {}", "a photo of a {}"]
+    expected = explain.explain_phrasings(
+        clip, explain.read_image(scene_file), ["cat", "boat", "fish"], phrasings
+    )
+    assert (found["labels"], found["phrasings"]) == (["cat", "boat", "fish"], phrasings)
+    assert found["decisions"] == [expected.labels[one] for one in expected.decisions]
+    assert found["instability"] == pytest.approx(expected.instability)
+    for row, theirs in zip(found["texts"], expected.texts, strict=True):
+        for text, other in zip(row, theirs, strict=True):
+            assert text["score"] == pytest.approx(other.score, abs=1e-5)
+            assert [word["neglected"] for word in text["words"]] == [word.neglected for word in other.words]
+            for word, another in zip(text["words"], other.words, strict=True):
+                assert word["drop"] == (
+                    None if another.drop is None else pytest.approx(another.drop, abs=1e-5)
+                )
+
+
+@pytest.mark.parametrize(
+    ("labels", "phrasings", "message"),
+    [
+        ("", "a {}", "There is no label yet"),
+        (", ".join(map(str, range(13))), "a {}", "13 labels are too many: at most 12"),
+        ("cat", "", "There is no phrasing yet"),
+        ("cat", "a photo", "has no place for the label"),
+        ("cat", "\n".join(f"{n} {{}}" for n in range(33)), "33 phrasings given; allowed: 1 to 32"),
+        ("x" * 400, "{}", "Label 1 has 400 characters"),
+    ],
+)
+def test_bad_questions_about_words_are_told(client, scene_file, labels, phrasings, message):
+    with pytest.raises(AppError, match=message):
+        client.predict(handle_file(str(scene_file)), labels, phrasings, "toy-vit", api_name="/words")
+    assert still_answers(client, scene_file)
 
 
 @pytest.mark.parametrize("model", [name for name, entry in explain.CATALOGUE.items() if entry.local])

@@ -8,13 +8,17 @@ from itertools import count
 from random import Random
 
 import numpy as np
+from PIL import Image
 
 from explain.eclip_training import Captioned
 from explain.measuring.subjects import Subject, Thing
+from toyland.art import KINDS as DRAWN_KINDS
 from toyland.captions import plain_caption, write_caption
 from toyland.drawing import draw_scene, scene_masks
 from toyland.scene import sample_scene
+from toyland.vocabulary import plain_noun
 
+KINDS = tuple(plain_noun(kind) for kind in DRAWN_KINDS)  # all labels of `singles`
 FIRST = 900_000_000  # scenes of the training split that no CLIP was trained on
 
 FUNCTION_WORDS = frozenset({"a", "an", "and", "by", "in", "on", "the"})  # of plain captions
@@ -48,3 +52,10 @@ def labelled(split: str, size: tuple[int, int], count: int, first: int = 0) -> I
         caption = plain_caption(scene)
         content = tuple(word for word in re.findall(r"\w+", caption) if word not in FUNCTION_WORDS)
         yield Subject(draw_scene(scene, max(size)), tuple(things.values()), None, caption, content)
+
+
+def singles(split: str, size: tuple[int, int], count: int) -> Iterator[tuple[Image.Image, str]]:
+    """`count` scenes of a split with one thing each, and the plain noun of its kind, one of KINDS."""
+    for number in range(count):
+        scene = sample_scene(number, split, things=1)
+        yield draw_scene(scene, max(size)), plain_noun(scene.things[0].kind)

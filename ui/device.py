@@ -70,6 +70,15 @@ def learn(
     yield from teaching(model, dict(classes), shots, weight, epochs, seed)
 
 
+def explain_phrasings(
+    model: str, image: Image.Image, labels: Sequence[str], phrasings: Sequence[str]
+) -> explain.Stability:
+    """Labels in many phrasings about one picture; ValueError as for `explain_picture`."""
+    _must_be_here(model)
+    asking = _explain_phrasings_there if ZERO_GPU else _explain_phrasings
+    return asking(model, image, tuple(labels), tuple(phrasings))
+
+
 def fetch(model: str, progress: Progress | None = None) -> None:
     """Makes sure that a model's files are on this machine; a built-in one's always are. Loads nothing.
 
@@ -189,6 +198,11 @@ def _seconds(
     return min(60, 6 + asked * len(methods) + 10 * slow + loading)
 
 
+def _phrasing_seconds(model: str, image: Image.Image, labels: Sequence[str], phrasings: Sequence[str]) -> int:
+    """The same for labels in phrasings: some hundred texts a second, on the safe side."""
+    return min(60, _seconds(model, image, "", ()) + len(labels) * len(phrasings) // 20)
+
+
 def _explain(
     model: str,
     image: Image.Image,
@@ -200,6 +214,15 @@ def _explain(
     with _memory_in_plain_words(model):
         clip = load_model(model)
         return explain.explain_methods(clip, image, prompts, methods)
+
+
+def _explain_phrasings(
+    model: str, image: Image.Image, labels: tuple[str, ...], phrasings: tuple[str, ...]
+) -> explain.Stability:
+    import explain
+
+    with _memory_in_plain_words(model):
+        return explain.explain_phrasings(load_model(model), image, labels, phrasings)
 
 
 def _compare(
@@ -276,3 +299,4 @@ if ZERO_GPU:
     _explain_there = spaces.GPU(duration=_seconds)(_explain)
     _compare_there = spaces.GPU(duration=_seconds)(_compare)
     _learn_there = spaces.GPU(duration=_lesson_seconds)(_learn)
+    _explain_phrasings_there = spaces.GPU(duration=_phrasing_seconds)(_explain_phrasings)

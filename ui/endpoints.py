@@ -1,4 +1,4 @@
-"""The public endpoints, for programs: /explain, /generate and /models. Everything else on the page is private."""
+"""The public endpoints, for programs: /explain, /words, /generate, /models. Everything else on the page is private."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ui.link import FIRST_METHODS
 from ui.making import Wish, make, whole
 from ui.picture_input import picture_input
 from ui.view import Picture, parse_prompts
+from ui.words_question import FIRST_PHRASINGS, WordsAsked, ask
 
 BETWEEN = 1.0  # seconds between two pictures that a program is sent; after the first, it can leave at each
 
@@ -51,6 +52,29 @@ def explain(image: str | None, prompts: str, model: str, method: str) -> list[di
         }
         for e in found[method]
     ]
+
+
+@told
+def words(image: str | None, labels: str, phrasings: str, model: str) -> dict[str, Any]:
+    """Ask CLIP in many phrasings which label fits a picture: does the answer stay, and which words does it use?
+
+    Args:
+        image: The picture: JPEG, PNG, WebP, GIF, BMP or TIFF, at most 50 megapixels.
+        labels: What may be in the picture, one per line or with commas, at most 12.
+        phrasings: One per line, at most 32, with {} where the label goes, for example "a photo of a {}".
+        model: A name from /models, for example "toy-vit". One that has to be downloaded is refused until it has
+            been chosen on the page.
+
+    Returns:
+        labels, phrasings, and texts: a row per phrasing and a column per label, each with its prompt, score (cosine),
+        probability (softmax among the labels) and words (relevance as a share of the strongest content word's,
+        content, named: of the label, neglected: below the threshold, drop: what the cosine loses without it, or null).
+        decisions: the label of each phrasing; ensemble and decided: probabilities and label of all phrasings together;
+        flips: numbers of the phrasings that decide otherwise; instability: the share of pairs that disagree; notes.
+    """
+    from explain.stabilityreport import as_record
+
+    return as_record(ask(WordsAsked(Picture(path=image), labels, phrasings, model)).found)
 
 
 def generate(
@@ -160,6 +184,14 @@ def build_endpoints() -> None:
         gr.JSON(label="record", visible=False),
     ]
     gr.Button(visible=False).click(generate, wished, made, api_name="generate", **MODEL_LANE)
+    phrased = [
+        picture_input(label="image", visible=False),
+        gr.Textbox(label="labels", visible=False),
+        gr.Textbox(FIRST_PHRASINGS, label="phrasings", visible=False),
+        gr.Textbox(device.DEFAULT_MODEL, label="model", visible=False),
+    ]
+    stability = gr.JSON(label="stability", visible=False)
+    gr.Button(visible=False).click(words, phrased, stability, api_name="words", **MODEL_LANE)
     answer, listed = gr.JSON(label="explanations", visible=False), gr.JSON(label="models", visible=False)
     gr.Button(visible=False).click(explain, inputs, answer, api_name="explain", **MODEL_LANE)
     gr.Button(visible=False).click(models, None, listed, api_name="models", concurrency_limit=4)

@@ -24,7 +24,7 @@ Answer = tuple[Lesson, dict[str, Any], str, str]
 
 
 def teach(model: str, shots: Any, weight: Any, epochs: Any, *classes: Any) -> Iterator[Answer]:
-    """Learn; what the page shows, as it goes. `classes`: all names, then all galleries. No `with` is open at a yield."""
+    """Learn; what the page shows, as it goes. `classes`: all names, then all galleries."""
     with in_plain_words():
         names, galleries = classes[:MAX_CLASSES], classes[MAX_CLASSES:]
         given = lessons.given(names, [files_of(gallery) for gallery in galleries])

@@ -11,11 +11,12 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from ui import compare_tab, device, explain_tab, generate_tab, wording
+from ui import compare_tab, device, explain_tab, generate_tab, lesson_section, wording, words_tab
 from ui.compare_events import COMPARE_TAB
 from ui.endpoints import build_endpoints
 from ui.generate_link import GENERATE_TAB
 from ui.generators import DEFAULT_GENERATOR
+from ui.words_link import WORDS_TAB
 
 QUEUE = 200  # visitors who may wait; more are told to come back
 SESSIONS = 300  # visitors whose answers are kept at the same time; the one who was away longest goes first
@@ -36,6 +37,9 @@ def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENER
                 explained = explain_tab.build_tab(model)
             with gr.Tab("Compare", id=COMPARE_TAB) as comparing:
                 compare_tab.build_tab(model, tabs, comparing, explained)
+            with gr.Tab("Words", id=WORDS_TAB) as wording_tab:
+                asked = words_tab.build_tab(model, tabs, wording_tab)
+                lesson_section.build_section(wording_tab, asked.model)
             with gr.Tab("Generate", id=GENERATE_TAB) as generating:
                 generate_tab.build_tab(generator, tabs, generating)
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)

@@ -1,0 +1,81 @@
+"""A folder of pictures: a folder per class, or all in one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from PIL import Image
+
+from explain.images import ALLOWED, read_image
+from explain.measuring.datasets.labelled import inside
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, eq=False)
+class NamedPicture:
+    """A picture, its name, and the label that is true of it, where that is known."""
+
+    name: str
+    label: str | None
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """What is in a folder. `files`: (path, class or None), in the order of their names; `classes`: the names of the
+    folders in it, underscores as spaces, empty for pictures in one folder; `empty`: those of them without pictures.
+    """
+
+    root: Path
+    files: tuple[tuple[Path, str | None], ...]
+    classes: tuple[str, ...]
+    empty: tuple[str, ...]
+
+    def readable(self, skipped: list[str]) -> Iterator[NamedPicture]:
+        """The pictures, opened one at a time; of one that cannot be used, what is wrong is appended to `skipped`."""
+        for path, label in self.files:
+            name = path.relative_to(self.root).as_posix()
+            try:
+                yield NamedPicture(name, label, read_image(inside(path.parent, path.name)))
+            except ValueError as error:
+                skipped.append(f"{name}: {error}")
+
+
+def read_folder(folder: str | PathLike) -> PictureFolder:
+    """The pictures of a folder, by the endings of their names; hidden files and everything else are passed over.
+
+    ValueError where there is no folder, no picture, or where pictures lie beside folders that hold pictures.
+    """
+    root, shown = Path(folder), repr(os.fspath(folder))[:200]
+    if not root.is_dir():
+        raise ValueError(
+            f"there is no folder {shown}; allowed: a folder of pictures, or of a folder per class"
+        )
+    loose = _pictures(root)
+    folders = [path for path in _visible(root) if path.is_dir()]
+    held = [(path, _pictures(path)) for path in folders]
+    if loose and any(found for _, found in held):
+        raise ValueError(
+            f"{shown} holds pictures and folders of pictures; allowed: pictures, or a folder per class"
+        )
+    if loose:
+        return PictureFolder(root, tuple((path, None) for path in loose), (), ())
+    names = [" ".join(path.name.replace("_", " ").split()) for path in folders]
+    files = tuple((path, name) for name, (_, found) in zip(names, held, strict=True) for path in found)
+    if not files:
+        raise ValueError(f"there is no picture in {shown}; allowed: {ALLOWED}")
+    empty = tuple(name for name, (_, found) in zip(names, held, strict=True) if not found)
+    return PictureFolder(root, files, tuple(names), empty)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return [path for path in _visible(folder) if path.suffix.lower() in ENDINGS and not path.is_dir()]
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

@@ -1,0 +1,158 @@
+"""`stability.py` on many pictures: the same, averaged.
+
+A picture's own label is the one that is true of it, or, where that is not known, the one that all phrasings together
+decide on. The words of a label are averaged over the pictures whose own it is: beside others they say little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from os import PathLike
+
+import torch
+from torch import Tensor
+
+from explain.averages import AveragedWord, Decided, FolderStability, mean
+from explain.clip import Clip
+from explain.contentwords import NEGLECTED
+from explain.folders import NamedPicture, read_folder
+from explain.leaveoneout import losses_of_all
+from explain.phrasebook import PHRASINGS
+from explain.phrasings import PhrasedLabel, read_labels, read_texts
+from explain.stability import RatedWord, check_threshold, first_highest, judge, rate_words
+from explain.textrelevance import RecordedTexts, record_texts, text_relevance
+
+BATCH = 32  # pictures at a time
+
+
+def explain_folder(
+    clip: Clip,
+    folder: str | PathLike,
+    labels: Sequence[str] | None = None,
+    phrasings: Sequence[str] = PHRASINGS,
+    threshold: float = NEGLECTED,
+) -> FolderStability:
+    """The pictures of a folder. Where it holds a folder per class, those are the labels, and more may be given.
+
+    Pictures that cannot be used are left out, named and counted. ValueError where none is left, where labels are
+    needed, or where given ones lack a class.
+    """
+    found = read_folder(folder)
+    if labels is None and not found.classes:
+        raise ValueError("no labels given; allowed: labels, or a folder of pictures per class")
+    asked = read_labels(labels if labels is not None else found.classes)
+    lacking = [name for name in found.classes if name not in asked]
+    if lacking:
+        raise ValueError(f"the folder {lacking[0]!r} is none of the labels; allowed: {', '.join(asked)}")
+    skipped: list[str] = [f"{name}: the folder has no pictures" for name in found.empty]
+    return explain_pictures(clip, found.readable(skipped), asked, phrasings, threshold, skipped)
+
+
+def explain_pictures(
+    clip: Clip,
+    pictures: Iterable[NamedPicture],
+    labels: Sequence[str],
+    phrasings: Sequence[str] = PHRASINGS,
+    threshold: float = NEGLECTED,
+    skipped: list[str] | None = None,
+) -> FolderStability:
+    """Pictures from anywhere, encoded in batches; texts are read once for all. `skipped` may grow meanwhile.
+
+    ValueError where there is no picture, or one whose label is none of `labels`.
+    """
+    check_threshold(threshold)
+    texts = read_texts(clip, labels, phrasings)
+    columns = list(zip(*texts.table, strict=True))
+    recorded = [record_texts(clip, clip.tokenize([one.text for one in column])) for column in columns]
+    features = torch.stack([one.features.detach() for one in recorded], dim=1)
+    names, own, images = _encoded(clip, pictures, texts.labels)
+    if not names:
+        why = f"; the first: {skipped[0]}" if skipped else ""
+        raise ValueError(f"there is no picture that can be used{why}")
+    scores, probabilities, ensemble = judge(clip, images, features)
+    decided = tuple(
+        Decided(name, true, first_highest(together), tuple(map(first_highest, rows)))
+        for name, true, together, rows in zip(names, own, ensemble.tolist(), scores.tolist(), strict=True)
+    )
+    words = []
+    for label, column in enumerate(columns):
+        of_label = [n for n, one in enumerate(decided) if one.own == label]
+        words.append(_averaged_words(clip, column, recorded[label], images[of_label], threshold))
+    return FolderStability(
+        clip.name,
+        texts.labels,
+        texts.phrasings,
+        threshold,
+        _averaged_rows(scores),
+        _averaged_rows(probabilities),
+        tuple(ensemble.mean(0).tolist()),
+        tuple(zip(*words, strict=True)),
+        decided,
+        tuple(skipped or ()),
+        texts.notes,
+    )
+
+
+def _averaged_rows(values: Tensor) -> tuple[tuple[float, ...], ...]:
+    """(B, P, L) -> means over B, as rows."""
+    return tuple(tuple(row) for row in values.double().mean(0).tolist())
+
+
+@torch.no_grad()
+def _encoded(
+    clip: Clip, pictures: Iterable[NamedPicture], labels: tuple[str, ...]
+) -> tuple[list[str], list[int | None], Tensor]:
+    """Names, numbers of true labels, and features (B, D)."""
+    names: list[str] = []
+    own: list[int | None] = []
+    features = []
+    for group in _groups(iter(pictures)):
+        names += [picture.name for picture in group]
+        own += [_number(picture, labels) for picture in group]
+        features.append(clip.encode_images(clip.prepare([picture.image for picture in group])))
+    return names, own, torch.cat(features) if features else torch.empty(0)
+
+
+def _number(picture: NamedPicture, labels: tuple[str, ...]) -> int | None:
+    if picture.label is None:
+        return None
+    if picture.label not in labels:
+        raise ValueError(f"{picture.name} is {picture.label!r}; allowed: {', '.join(labels)}")
+    return labels.index(picture.label)
+
+
+def _groups(pictures: Iterator[NamedPicture]) -> Iterator[list[NamedPicture]]:
+    while group := list(islice(pictures, BATCH)):
+        yield group
+
+
+def _averaged_words(
+    clip: Clip,
+    column: Sequence[PhrasedLabel],
+    recorded: RecordedTexts,
+    images: Tensor,
+    threshold: float,
+) -> list[tuple[AveragedWord, ...]]:
+    """The words of one label's texts over images of features (B, D); of each text none where there are no images."""
+    if not len(images):
+        return [()] * len(column)
+    losses = losses_of_all(clip, images, [one.text for one in column])
+    rated: list[list[tuple[RatedWord, ...]]] = [[] for _ in column]
+    for image in images:
+        rows = text_relevance(clip, recorded, image, normalise="none").tolist()
+        for found, one, row in zip(rated, column, rows, strict=True):
+            found.append(rate_words(one, row, None, threshold))
+    return [
+        tuple(_averaged(ratings, drop) for ratings, drop in zip(zip(*found, strict=True), drops, strict=True))
+        for found, drops in zip(rated, [one.mean(0).tolist() for one in losses], strict=True)
+    ]
+
+
+def _averaged(ratings: Sequence[RatedWord], drop: float) -> AveragedWord:
+    first = ratings[0]
+    relevance, neglected = (
+        mean([one.relevance for one in ratings]),
+        mean([one.neglected for one in ratings]),
+    )
+    return AveragedWord(first.text, first.content, first.named, relevance, neglected, drop)

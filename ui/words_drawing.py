@@ -1,0 +1,81 @@
+"""An answer -> what the matrix of phrasings and labels shows. Runs no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ui import words_wording as wording
+from ui.drawing import waiting
+from ui.view import Picture
+from ui.wording import percent, sentence
+from ui.words_question import WordsAnswer
+
+if TYPE_CHECKING:
+    import explain
+    from explain.stability import PhrasedText
+
+
+def before_the_first(picture: Picture) -> dict[str, Any]:
+    """What stands there until the first answer."""
+    return {"rows": [], **waiting(picture)}
+
+
+def matrix(answer: WordsAnswer) -> dict[str, Any]:
+    """Everything that the component shows, as JSON: rows of shares, their answers, and the words behind them."""
+    from explain.stabilityreport import verdict
+
+    found = answer.found
+    flips = set(found.flips)
+    return {
+        "verdict": verdict(found),
+        "neglect": wording.neglect(answer),
+        "threshold": percent(found.threshold),
+        "labels": list(found.labels),
+        "together": {"cells": _cells(found.ensemble), "answer": found.decided},
+        "rows": [_row(found, number, number in flips) for number in range(len(found.phrasings))],
+        "chosen": _telling(found),
+        "notes": [sentence(note) for note in found.notes],
+    }
+
+
+def _telling(found: explain.Stability) -> int:
+    """The phrasing to begin with: one that flips if any does, and one of several content words if there is one."""
+    decisions = enumerate(found.decisions)
+    rich = [n for n, label in decisions if sum(word.content for word in found.texts[n][label].words) > 1]
+    return next((n for n in rich if n in found.flips), next(iter((*found.flips, *rich)), 0))
+
+
+def _row(found: explain.Stability, number: int, flips: bool) -> dict[str, Any]:
+    """One phrasing. Where it flips, the words of what it answers and of what all together do."""
+    texts, decision = found.texts[number], found.decisions[number]
+    shown = [decision, found.decided] if flips else [decision]
+    return {
+        "phrasing": found.phrasings[number],
+        "cells": _cells([text.probability for text in texts]),
+        "answer": decision,
+        "flips": flips,
+        "texts": [_text(texts[label], found.labels[label]) for label in shown],
+    }
+
+
+def _cells(shares: Sequence[float]) -> list[dict[str, Any]]:
+    return [{"share": round(share, 4), "percent": percent(share)} for share in shares]
+
+
+def _text(text: PhrasedText, label: str) -> dict[str, Any]:
+    return {
+        "prompt": text.prompt,
+        "label": label,
+        "words": [
+            {
+                "text": word.text,
+                "percent": percent(word.relevance),
+                "strength": min(1.0, max(0.0, word.relevance)),
+                "content": word.content,
+                "neglected": word.neglected,
+                "drop": "" if word.drop is None else wording.drop(word.drop),
+            }
+            for word in text.words
+        ],
+    }

@@ -1,0 +1,120 @@
+"""What happens on the Words tab. Plain functions, values in and values out; the visitor's page holds the state."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+import toyland
+from ui import choices, words_drawing, words_export, words_link, words_wording
+from ui.asking import GALLERY_SEEDS
+from ui.compare_events import show_models
+from ui.errors import in_plain_words, told
+from ui.explain_events import saved_file
+from ui.view import SPLIT, Picture, kept_or, scene_picture
+from ui.words_examples import EXAMPLES, FIRST
+from ui.words_link import WORDS_TAB
+from ui.words_question import WordsAnswer, WordsAsked, suggested_labels
+from ui.words_question import ask as ask_model
+
+Answer = tuple[WordsAnswer, dict[str, Any], str, str, str]
+Shown = tuple[Picture, Any, str, str]
+
+
+@told
+def ask(picture: Picture, labels: str, phrasings: str, model: str) -> Answer:
+    """Ask the model; returns all that an answer changes on the page."""
+    asked = WordsAsked(picture, labels, phrasings, model)
+    answer = ask_model(asked)
+    return (
+        answer,
+        words_drawing.matrix(answer),
+        words_wording.answered(answer, choices.model_label(model)),
+        words_export.as_python(asked),
+        words_link.write_query(asked),
+    )
+
+
+def ask_if_put(put: bool, picture: Picture, labels: str, phrasings: str, model: str) -> Any:
+    """`ask` where a link or the tab's opening has put a question on the page; else all stays as it is."""
+    if not put:
+        return (*(gr.skip() for _ in range(5)), False)
+    return (*ask(picture, labels, phrasings, model), False)
+
+
+def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
+    """The question that the page's address asks, if it asks one; and the tab to open."""
+    query = dict(request.query_params)
+    if query.get("tab") != WORDS_TAB:
+        return tuple(gr.skip() for _ in range(9))
+    asked, problem = words_link.read_query(query, default_model)
+    if problem:
+        gr.Warning(problem, title="About this link")
+    return (*_put(asked), gr.update(selected=WORDS_TAB))
+
+
+def open_tab(answer: WordsAnswer | None, default_model: str, search: str) -> tuple[Any, ...]:
+    """The tab is selected: with the first example, unless something was asked or a link asks.
+
+    `search`: the query of the page's address.
+    """
+    if answer is not None or f"tab={WORDS_TAB}" in search:
+        return tuple(gr.skip() for _ in range(8))
+    return _put(FIRST.asked_of(default_model))
+
+
+def show_example(name: str) -> tuple[Any, ...]:
+    """A question of EXAMPLES: the model stays."""
+    example = EXAMPLES[name]
+    asked = example.asked_of("")
+    return example.picture, example.picture.open(), asked.labels, asked.labels, asked.phrasings
+
+
+def show_models_of(answer: WordsAnswer | None, default_model: str) -> tuple[dict[str, Any], str]:
+    """The list of models, and what may be asked of the one that answered last."""
+    return show_models(answer.asked.model if answer else default_model)
+
+
+def pick_scene(event: gr.SelectData, labels: str, suggested: str) -> Shown:
+    """A scene of the gallery."""
+    return _scene(GALLERY_SEEDS[event.index], labels, suggested)
+
+
+def new_scene(labels: str, suggested: str) -> Shown:
+    """A scene that nobody has seen before, or hardly anybody."""
+    return _scene(secrets.randbelow(toyland.SPLITS[SPLIT].count), labels, suggested)
+
+
+def save_as(kind: str, answer: WordsAnswer | None) -> Iterator[str]:
+    """Everything on the page as a file of one kind, a key of words_export.SAVERS."""
+    with in_plain_words():
+        if answer is None:
+            raise ValueError("there is nothing to save yet: press Ask in all phrasings")
+    yield from saved_file(partial(words_export.SAVERS[kind], answer))
+
+
+def _scene(seed: int, labels: str, suggested: str) -> Shown:
+    """Picture, what the box shows, labels and suggestion."""
+    picture = scene_picture(seed)
+    fresh = suggested_labels(picture.scene)
+    return picture, picture.open(), kept_or(fresh, labels, suggested), fresh
+
+
+def _put(asked: WordsAsked) -> tuple[Any, ...]:
+    """A question on the page: picture, what the box shows, labels, suggestion, phrasings, model, what stands in the
+    place of the answer, and that it is to be asked.
+    """
+    return (
+        asked.picture,
+        asked.picture.open(),
+        asked.labels,
+        asked.labels,
+        asked.phrasings,
+        choices.plain("Model", asked.model),
+        words_drawing.before_the_first(asked.picture),
+        True,
+    )

@@ -1,0 +1,84 @@
+"""What a visitor takes away from the Words tab: a figure of the matrix, the table, every number, and the Python."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ui.view import SCENE_PIXELS
+from ui.words_question import FIRST_PHRASINGS, WordsAnswer, WordsAsked, parse_labels, parse_phrasings
+
+COLUMNS = ("phrasing", "label", "text", "cosine", "probability", "answer", "flips", "neglected_words")
+
+
+def save_figure_png(answer: WordsAnswer, folder: Path) -> Path:
+    """The matrix as a figure for print, PNG at 200 dots per inch."""
+    from explain.stabilityfigure import figure
+
+    path = folder / "tokenlight-words.png"
+    figure(answer.found).savefig(path, dpi=200)
+    return path
+
+
+def save_csv(answer: WordsAnswer, folder: Path) -> Path:
+    """A row per phrasing and label."""
+    found = answer.found
+    path = folder / "tokenlight-words.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for number, (phrasing, row) in enumerate(zip(found.phrasings, found.texts, strict=True)):
+            decision = found.decisions[number]
+            for label, text in enumerate(row):
+                weak = " ".join(word.text for word in text.words if word.neglected)
+                numbers = [f"{text.score:.6f}", f"{text.probability:.6f}"]
+                marks = [int(label == decision), int(number in found.flips)]
+                writer.writerow([phrasing, found.labels[label], text.prompt, *numbers, *marks, weak])
+    return path
+
+
+def save_json(answer: WordsAnswer, folder: Path) -> Path:
+    """Every number on the page, and every word of every text, JSON."""
+    path = folder / "tokenlight-words.json"
+    path.write_text(json.dumps(as_json(answer), indent=1, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+SAVERS: Mapping[str, Callable[[WordsAnswer, Path], Path]] = {
+    "Figure, PNG": save_figure_png,
+    "Table, CSV": save_csv,
+    "Numbers, JSON": save_json,
+}
+
+
+def as_json(answer: WordsAnswer) -> dict[str, Any]:
+    """The answer as plain data, with the scene if one was drawn."""
+    from explain.stabilityreport import as_record
+
+    scene = answer.asked.picture.scene
+    return {"scene": json.loads(scene.to_json()) if scene else None} | as_record(answer.found)
+
+
+def as_python(asked: WordsAsked) -> str:
+    """The lines that give the same answer in Python. Texts are written as literals."""
+    scene, lines = asked.picture.scene, ["import explain"]
+    if scene is None:
+        lines += ["", 'image = explain.read_image("your-picture.jpg")']
+    else:
+        drawing = f"toyland.draw_scene(toyland.sample_scene({scene.seed}, {scene.split!r}), {SCENE_PIXELS})"
+        lines += ["import toyland", "", f"image = {drawing}"]
+    ready = asked.phrasings.strip() == FIRST_PHRASINGS
+    phrasings = "explain.PHRASINGS" if ready else repr(list(parse_phrasings(asked.phrasings)))
+    lines += [
+        f"clip = explain.load({asked.model!r})",
+        f"labels = {list(parse_labels(asked.labels))!r}",
+        f"phrasings = {phrasings}",
+        "found = explain.explain_phrasings(clip, image, labels, phrasings)",
+        "for phrasing, decision in zip(found.phrasings, found.decisions):",
+        "    print(phrasing, found.labels[decision])",
+        "print(found.instability)",
+    ]
+    return "\n".join(lines)

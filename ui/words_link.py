@@ -1,0 +1,35 @@
+"""A question of the Words tab as the query of a link, and back: ?tab=words&seed=24&labels=cat%2C+dog&model=toy-vit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from ui.link import LONGEST_QUERY
+from ui.link import read_query as read_question
+from ui.words_examples import FIRST
+from ui.words_question import FIRST_PHRASINGS, WordsAsked, suggested_labels
+
+WORDS_TAB = "words"  # its id among the tabs
+
+
+def read_query(query: Mapping[str, str], default_model: str) -> tuple[WordsAsked, str | None]:
+    """The question of a link, and what could not be read in it. A link without a seed asks about the first example."""
+    question, problem = read_question({"seed": str(FIRST.seed), **query}, default_model)
+    scene = question.picture.scene
+    suggested = FIRST.labels if scene == FIRST.picture.scene else suggested_labels(scene)
+    labels = query.get("labels", "")[:LONGEST_QUERY].strip() or suggested
+    phrasings = query.get("phrasings", "")[:LONGEST_QUERY].strip() or FIRST_PHRASINGS
+    return WordsAsked(question.picture, labels, phrasings, question.model), problem
+
+
+def write_query(asked: WordsAsked) -> str:
+    """The query that opens this question again; an uploaded picture stays out of it, and so do the ready phrasings."""
+    scene = asked.picture.scene
+    fields = {"tab": WORDS_TAB}
+    if scene is not None:
+        fields |= {"seed": str(scene.seed), "split": scene.split}
+    fields |= {"labels": asked.labels.strip(), "model": asked.model}
+    if asked.phrasings.strip() != FIRST_PHRASINGS:
+        fields["phrasings"] = asked.phrasings.strip()
+    return "?" + urlencode(fields)

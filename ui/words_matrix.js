@@ -1,0 +1,169 @@
+// Builds the matrix from props.value (after dom.js): a row per phrasing, the words of the one that is selected below it.
+// Which one that is only the page knows; -1 is none.
+let chosen = -1;
+let drawnFrom = ""; // the answer that is drawn: another one selects a row of its own
+
+const LONGEST = 40; // characters of a label in the matrix; its title has them all
+
+const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
+
+const cell = (tag, className, text, scope) => {
+  const node = make(tag, className, text);
+  if (scope) node.scope = scope;
+  return node;
+};
+
+const labelHead = (label) => {
+  const node = cell("th", "tl-label", short(label), "col");
+  node.title = label;
+  return node;
+};
+
+const shareCell = (one, wins, label) => {
+  const node = cell("td", wins ? "tl-wins" : "", one.percent);
+  node.style.setProperty("--share", `${Math.round(85 * one.share)}%`);
+  node.title = `${one.percent} of the vote for “${label}”${wins ? ", the answer of this row" : ""}`;
+  return node;
+};
+
+const answerCell = (label, flips) => {
+  const node = cell("td", "tl-answer");
+  if (flips) {
+    const mark = make("span", "tl-flip", "≠");
+    mark.title = "Another answer than all phrasings together";
+    mark.setAttribute("role", "img");
+    mark.setAttribute("aria-label", mark.title);
+    node.append(mark, " ");
+  }
+  node.append(make("strong", "", short(label)));
+  node.title = label;
+  return node;
+};
+
+const phrasingButton = (row, number) => {
+  const button = make("button", "tl-phrasing");
+  button.type = "button";
+  button.title = "Show the words of this phrasing";
+  const [before, ...after] = row.phrasing.split(/\{(?:label)?\}/);
+  button.append(make("span", "", before), make("span", "tl-slot", "…"), make("span", "", after.join("")));
+  button.addEventListener("click", () => select(number));
+  return button;
+};
+
+const matrixRow = (row, number, labels) => {
+  const line = make("tr", row.flips ? "tl-flips" : "");
+  const head = cell("th", "", null, "row");
+  head.append(phrasingButton(row, number));
+  line.append(head, answerCell(labels[row.answer], row.flips));
+  line.append(...row.cells.map((one, at) => shareCell(one, at === row.answer, labels[at])));
+  line.addEventListener("click", (event) => {
+    if (!event.target.closest("button")) select(number);
+  });
+  return line;
+};
+
+const matrixTable = (value) => {
+  const { labels, together } = value;
+  const table = make("table", "tl-matrix");
+  const top = make("tr");
+  top.append(cell("th", "", "Phrasing", "col"), cell("th", "tl-answer", "Answer", "col"), ...labels.map(labelHead));
+  const head = make("thead");
+  head.append(top);
+  const body = make("tbody");
+  body.append(...value.rows.map((row, number) => matrixRow(row, number, labels)));
+  const last = make("tr");
+  last.append(cell("th", "", "All together", "row"), answerCell(labels[together.answer], false));
+  last.append(...together.cells.map((one, at) => shareCell(one, at === together.answer, labels[at])));
+  const foot = make("tfoot");
+  foot.append(last);
+  table.append(head, body, foot);
+  return table;
+};
+
+const wordChip = (word) => {
+  const chip = make("span", "tl-word tl-told");
+  chip.style.setProperty("--strength", `${Math.round(100 * word.strength)}%`);
+  chip.classList.toggle("tl-neglected", word.neglected);
+  chip.classList.toggle("tl-function", !word.content);
+  chip.append(make("span", "", word.text), make("small", "", word.percent));
+  if (word.drop) chip.append(make("small", "tl-drop", word.drop));
+  if (word.neglected) chip.append(make("small", "tl-mark", "neglected"));
+  return chip;
+};
+
+const textBlock = (text, whose) => {
+  const block = make("div", "tl-words");
+  const said = make("p", "tl-hint");
+  said.append(`${whose} `, make("strong", "", text.label), `. The words of “${text.prompt}”:`);
+  const row = make("div", "tl-word-row");
+  row.append(...text.words.map(wordChip));
+  block.append(said, row);
+  return block;
+};
+
+const MEANING =
+  "First number and colour: how much the word raises the score (relevance), the strongest content word having 100 %. " +
+  "Second: what the score loses without the word (cosine). ";
+
+const wordsRow = (value) => {
+  const line = make("tr", "tl-words-row");
+  const place = cell("td");
+  place.colSpan = value.labels.length + 2;
+  const section = make("div", "tl-row-words");
+  const [own, together] = value.rows[chosen].texts;
+  section.append(textBlock(own, together ? "This phrasing answers" : "This phrasing and all together answer"));
+  if (together) section.append(textBlock(together, "All together answer"));
+  const neglected = `Neglected: a content word below ${value.threshold}. Grey words (a, of, the) do not count.`;
+  section.append(make("p", "tl-sentence", MEANING + neglected));
+  place.append(section);
+  line.append(place);
+  return line;
+};
+
+const showChosen = () => {
+  const body = element.querySelector(".tl-matrix tbody");
+  body.querySelector(".tl-words-row")?.remove();
+  const lines = [...body.children];
+  lines.forEach((line, number) => {
+    line.classList.toggle("tl-picked", number === chosen);
+    line.querySelector("button").setAttribute("aria-expanded", String(number === chosen));
+  });
+  lines[chosen]?.after(wordsRow(props.value));
+};
+
+const select = (number) => {
+  chosen = number === chosen ? -1 : number;
+  showChosen();
+};
+
+const draw = () => {
+  const target = element.querySelector(".tl-words-page");
+  const value = props.value;
+  if (!target || !value) return;
+  if (!value.rows.length) {
+    if (value.waiting) target.replaceChildren(waitingCard(value.waiting));
+    return;
+  }
+  const from = JSON.stringify(value);
+  if (from !== drawnFrom) chosen = value.chosen;
+  drawnFrom = from;
+  const scroll = make("div", "tl-matrix-scroll");
+  scroll.tabIndex = 0;
+  scroll.setAttribute("role", "region");
+  scroll.setAttribute("aria-label", "Phrasings and labels");
+  scroll.append(matrixTable(value));
+  const hint =
+    "A number is the label’s share of the vote in that phrasing (softmax). ≠ marks another answer than that of all " +
+    "phrasings together, their mean. Select a row to see its words.";
+  target.replaceChildren(
+    make("h3", "tl-verdict", value.verdict),
+    make("p", "tl-neglect", value.neglect),
+    make("p", "tl-hint", hint),
+    scroll,
+    ...value.notes.map((note) => make("p", "tl-note", note)),
+  );
+  showChosen();
+};
+
+draw();
+watch("value", draw);
