@@ -49,7 +49,9 @@ def files_of(gallery: Any) -> list[str]:
 
 
 def show_example(name: str) -> list[Any]:
-    """An example's names and pictures in the first rows, the others empty and out of sight."""
+    """An example's names and pictures in the first rows, the others empty and out of sight; and how many are learnt
+    from.
+    """
     example = EXAMPLES[name]
     count = len(example.names)
     empty = MAX_CLASSES - count
@@ -57,13 +59,13 @@ def show_example(name: str) -> list[Any]:
     galleries = [gr.update(value=pictures) for pictures in example.pictures()] + [
         gr.update(value=None)
     ] * empty
-    return [count, *names, *galleries, *_rows(count)]
+    return [count, example.shots, *names, *galleries, *_rows(count)]
 
 
 def first_example(count: int, name: str) -> list[Any]:
     """The example that the tab opens with, where nothing was given yet."""
     if count:
-        return [gr.skip()] * (1 + 3 * MAX_CLASSES)
+        return [gr.skip()] * (2 + 3 * MAX_CLASSES)
     return show_example(name)
 
 
@@ -74,8 +76,8 @@ def add_class(count: int) -> list[Any]:
 
 
 def clear() -> list[Any]:
-    """Two empty rows."""
-    return [2, *[gr.update(value="")] * MAX_CLASSES, *[gr.update(value=None)] * MAX_CLASSES, *_rows(2)]
+    """Two empty rows, and a picture to learn from."""
+    return [2, 1, *[gr.update(value="")] * MAX_CLASSES, *[gr.update(value=None)] * MAX_CLASSES, *_rows(2)]
 
 
 def save_as(kind: str, found: Lesson | None) -> Iterator[str]:

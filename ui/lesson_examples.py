@@ -14,11 +14,12 @@ PICTURES = 8  # of each class: some to learn from, the others to try it on
 
 @dataclass(frozen=True)
 class LessonExample:
-    """Classes of a task by their numbers, and the set that their pictures are of."""
+    """Classes of a task by their numbers, the set that their pictures are of, and how many are learnt from."""
 
     task: str
     labels: tuple[int, ...]
     pictures_of: str = "balanced"
+    shots: int = 3
 
     @property
     def names(self) -> list[str]:
@@ -35,8 +36,8 @@ class LessonExample:
 
 
 EXAMPLES: Mapping[str, LessonExample] = {
-    "Small and large": LessonExample("fine", (0, 1, 2, 3, 8)),
-    "In pencil": LessonExample("synonyms", (0, 6, 13, 17, 18), "drawings"),
     "In company": LessonExample("company", (0, 1, 4, 6, 8)),
+    "In pencil": LessonExample("synonyms", (0, 6, 13, 17, 18), "drawings"),
+    "Small and large": LessonExample("fine", (0, 1, 4, 5, 8), "rendered"),
 }
-FIRST = "Small and large"
+FIRST = "In company"

@@ -25,7 +25,7 @@ LINK = "Link to this page"
 
 def build_section(tab: gr.Tab, model: Choice) -> None:
     """Lays the section out in the Blocks that is open, and connects it. `model`: where the tab's model is chosen."""
-    gr.Markdown(HEADING, elem_classes="lesson-heading")
+    gr.Markdown(HEADING, elem_id="lesson-heading")
     states = {"count": gr.State(0), "lesson": gr.State(None, time_to_live=VIEW_SECONDS)}
     with gr.Row(elem_id="lesson-tab", elem_classes="tab-row"):
         with gr.Column(scale=5, min_width=320, elem_classes="asking"):
@@ -54,15 +54,14 @@ def _asking() -> dict[str, Any]:
             name: gr.Button(name, size="sm", min_width=80, elem_classes="example") for name in EXAMPLES
         }
     for number in range(MAX_CLASSES):
-        with gr.Row(visible=number < 2, elem_classes="class-row") as row:
+        with gr.Column(visible=number < 2, elem_classes="class-row") as row:
             parts["names"].append(
                 gr.Textbox(
                     label=f"Class {number + 1}",
-                    placeholder="a name",
+                    placeholder=f"name of class {number + 1}",
+                    container=False,
                     lines=1,
                     max_lines=1,
-                    scale=2,
-                    min_width=110,
                     elem_classes="class-name",
                 )
             )
@@ -73,12 +72,10 @@ def _asking() -> dict[str, Any]:
                     type="filepath",
                     file_types=["image"],
                     columns=8,
-                    height=76,
+                    height=66,
                     object_fit="cover",
                     allow_preview=False,
                     buttons=[],
-                    scale=5,
-                    min_width=160,
                     elem_classes="class-pictures",
                 )
             )

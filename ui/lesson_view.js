@@ -63,7 +63,7 @@ const legendOf = (value) => {
 };
 
 const barCell = (share, way) => {
-  const cell = make("td", `tl-bar tl-way-${way.name}`, percent(share));
+  const cell = make("td", `tl-told-share tl-way-${way.name}`, percent(share));
   cell.style.setProperty("--share", `${Math.round(100 * share)}%`);
   return cell;
 };

@@ -26,7 +26,7 @@ class LessonControls:
     model: Choice
     names: list[gr.Textbox]
     galleries: list[gr.Gallery]
-    rows: list[gr.Row]
+    rows: list[gr.Column]
     examples: dict[str, gr.Button]
     add: gr.Button
     clear: gr.Button
@@ -46,7 +46,7 @@ class LessonControls:
 
 def connect(c: LessonControls, tab: gr.Tab) -> None:
     """Connects the section's components."""
-    everything: list[Any] = [c.count, *c.names, *c.galleries, *c.rows]
+    everything: list[Any] = [c.count, c.shots, *c.names, *c.galleries, *c.rows]
     tab.select(partial(events.first_example, name=FIRST), [c.count], everything, **QUIET)
     for name, button in c.examples.items():
         button.click(partial(events.show_example, name), None, everything, **QUIET)
