@@ -54,9 +54,9 @@ def still_answers(client: Client, path: Path) -> bool:
     return ask(client, path)[0]["prompt"] == "a cat"
 
 
-def test_four_endpoints_are_public_and_documented(client):
+def test_all_endpoints_are_public_and_documented(client):
     endpoints = client.view_api(return_format="dict")
-    assert set(endpoints["named_endpoints"]) == {"/explain", "/words", "/generate", "/models"}
+    assert set(endpoints["named_endpoints"]) == {"/explain", "/words", "/tune", "/generate", "/models"}
     assert not endpoints["unnamed_endpoints"]
     assert all(endpoint["description"] for endpoint in endpoints["named_endpoints"].values())
 

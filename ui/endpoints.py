@@ -1,4 +1,4 @@
-"""The public endpoints, for programs: /explain, /words, /generate, /models. Everything else on the page is private."""
+"""The public endpoints, for programs: /explain, /words, /tune, /generate, /models. All else on the page is private."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from ui import device
+from ui import device, lesson_endpoint
 from ui.errors import in_plain_words, told
 from ui.generate_examples import FIRST
 from ui.generators import DEFAULT_GENERATOR
@@ -192,6 +192,7 @@ def build_endpoints() -> None:
     ]
     stability = gr.JSON(label="stability", visible=False)
     gr.Button(visible=False).click(words, phrased, stability, api_name="words", **MODEL_LANE)
+    lesson_endpoint.build_endpoint()
     answer, listed = gr.JSON(label="explanations", visible=False), gr.JSON(label="models", visible=False)
     gr.Button(visible=False).click(explain, inputs, answer, api_name="explain", **MODEL_LANE)
     gr.Button(visible=False).click(models, None, listed, api_name="models", concurrency_limit=4)

@@ -22,6 +22,7 @@ from explain.clip import Clip
 from explain.images import as_rgb, read_image
 from guidance.entries import shown, whole
 from guidance.measuring.world import has_module
+from guidance.sampling import MAX_SEED
 from guidance.tuning.loop import HeldOut
 from guidance.tuning.views import encoded
 
@@ -82,6 +83,7 @@ class GivenExamples:
 
     def draw(self, clip: Clip, shots: int, seed: int) -> Draw:
         whole("shots", shots, 1, MAX_SHOTS)
+        whole("seed", seed, 0, MAX_SEED, "2^63 - 1")
         sources, labels, features = self._encoded(clip)
         rng, chosen = Random(f"shots {seed}"), []
         for label, name in enumerate(self.names):
@@ -152,6 +154,7 @@ class DrawnExamples:
 
     def draw(self, clip: Clip, shots: int, seed: int) -> Draw:
         whole("shots", shots, 1, MAX_SHOTS)
+        whole("seed", seed, 0, MAX_SEED, "2^63 - 1")
         found = list(self.task.pictures("shots", shots, seed * MAX_SHOTS))
         if self._clip is not clip:
             self._sets, self._clip = {}, clip
