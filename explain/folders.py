@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,6 +12,8 @@ from PIL import Image
 
 from explain.images import ALLOWED, read_image
 from explain.measuring.datasets.labelled import inside
+
+Report = Callable[[str, int, int], None]  # of what, how many are done, of how many
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
@@ -71,6 +73,14 @@ def read_folder(folder: str | PathLike) -> PictureFolder:
         raise ValueError(f"there is no picture in {shown}; allowed: {ALLOWED}")
     empty = tuple(name for name, (_, found) in zip(names, held, strict=True) if not found)
     return PictureFolder(root, files, tuple(names), empty)
+
+
+def counted(pictures: Iterable[NamedPicture], total: int, report: Report) -> Iterator[NamedPicture]:
+    """The pictures, each reported as it is taken; some of the `total` may be missing."""
+    for done, picture in enumerate(pictures):
+        report("pictures", done, total)
+        yield picture
+    report("pictures", total, total)
 
 
 def _pictures(folder: Path) -> list[Path]:

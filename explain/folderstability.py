@@ -16,7 +16,7 @@ from torch import Tensor
 from explain.averages import AveragedWord, Decided, FolderStability, mean
 from explain.clip import Clip
 from explain.contentwords import NEGLECTED
-from explain.folders import NamedPicture, read_folder
+from explain.folders import NamedPicture, Report, counted, read_folder
 from explain.leaveoneout import losses_of_all
 from explain.phrasebook import PHRASINGS
 from explain.phrasings import PhrasedLabel, read_labels, read_texts
@@ -26,17 +26,22 @@ from explain.textrelevance import RecordedTexts, record_texts, text_relevance
 BATCH = 32  # pictures at a time
 
 
+def silent(what: str, done: int, total: int) -> None:
+    """Reports nothing."""
+
+
 def explain_folder(
     clip: Clip,
     folder: str | PathLike,
     labels: Sequence[str] | None = None,
     phrasings: Sequence[str] = PHRASINGS,
     threshold: float = NEGLECTED,
+    report: Report = silent,
 ) -> FolderStability:
     """The pictures of a folder. Where it holds a folder per class, those are the labels, and more may be given.
 
-    Pictures that cannot be used are left out, named and counted. ValueError where none is left, where labels are
-    needed, or where given ones lack a class.
+    Pictures that cannot be used are left out, named and counted. `report` is called with what is done, how many are,
+    and of how many. ValueError where no picture is left, where labels are needed, or where given ones lack a class.
     """
     found = read_folder(folder)
     if labels is None and not found.classes:
@@ -46,7 +51,8 @@ def explain_folder(
     if lacking:
         raise ValueError(f"the folder {lacking[0]!r} is none of the labels; allowed: {', '.join(asked)}")
     skipped: list[str] = [f"{name}: the folder has no pictures" for name in found.empty]
-    return explain_pictures(clip, found.readable(skipped), asked, phrasings, threshold, skipped)
+    pictures = counted(found.readable(skipped), len(found.files), report)
+    return explain_pictures(clip, pictures, asked, phrasings, threshold, skipped, report)
 
 
 def explain_pictures(
@@ -56,6 +62,7 @@ def explain_pictures(
     phrasings: Sequence[str] = PHRASINGS,
     threshold: float = NEGLECTED,
     skipped: list[str] | None = None,
+    report: Report = silent,
 ) -> FolderStability:
     """Pictures from anywhere, encoded in batches; texts are read once for all. `skipped` may grow meanwhile.
 
@@ -75,10 +82,13 @@ def explain_pictures(
         Decided(name, true, first_highest(together), tuple(map(first_highest, rows)))
         for name, true, together, rows in zip(names, own, ensemble.tolist(), scores.tolist(), strict=True)
     )
-    words = []
+    words, done = [], 0
     for label, column in enumerate(columns):
+        report("their words", done, len(names))
         of_label = [n for n, one in enumerate(decided) if one.own == label]
         words.append(_averaged_words(clip, column, recorded[label], images[of_label], threshold))
+        done += len(of_label)
+    report("their words", done, len(names))
     return FolderStability(
         clip.name,
         texts.labels,

@@ -11,7 +11,7 @@ from explain.averages import FolderStability
 from explain.captions import drawn
 from explain.clip import Clip
 from explain.contentwords import NEGLECTED
-from explain.folders import NamedPicture
+from explain.folders import NamedPicture, counted
 from explain.folderstability import explain_folder, explain_pictures
 from explain.loading import load
 from explain.measuring.commands import ended
@@ -25,32 +25,33 @@ from explain.stabilityreport import as_record, as_text
 def main(arguments: Sequence[str]) -> int:
     """0 when done; 2 after one line on stderr that says what is wrong, 130 after one that says it was interrupted."""
     options = _parser().parse_args(arguments)
-    return ended("explain words", lambda: _answer(options), Progress())
+    progress = Progress()
+    return ended("explain words", lambda: _answer(options, progress), progress)
 
 
-def _answer(options: argparse.Namespace) -> str:
+def _answer(options: argparse.Namespace, progress: Progress) -> str:
     read_phrasings(options.phrasings)  # before a model is loaded
     check_threshold(options.threshold)
     if options.labels is not None:
         read_labels(options.labels)
-    found = _found(options, load(options.model, options.device))
+    found = _found(options, load(options.model, options.device), progress)
     if options.json:
         return json.dumps(as_record(found), ensure_ascii=False, allow_nan=False)
     return as_text(found)
 
 
-def _found(options: argparse.Namespace, clip: Clip) -> Stability | FolderStability:
+def _found(options: argparse.Namespace, clip: Clip, progress: Progress) -> Stability | FolderStability:
     texts = (options.labels, options.phrasings, options.threshold)
     if drawn(options.pictures) is not None:
-        return _of_drawn(options, clip)
+        return _of_drawn(options, clip, progress)
     if Path(options.pictures).is_dir():
-        return explain_folder(clip, options.pictures, *texts)
+        return explain_folder(clip, options.pictures, *texts, report=progress)
     if options.labels is None:
         raise ValueError("no labels given; allowed: --labels cat dog ...")
     return explain_phrasings(clip, options.pictures, *texts, options.leave_out)
 
 
-def _of_drawn(options: argparse.Namespace, clip: Clip) -> FolderStability:
+def _of_drawn(options: argparse.Namespace, clip: Clip, progress: Progress) -> FolderStability:
     """Pictures of single things that a package draws, each with its kind, all of which are labels."""
     if options.count < 1:
         raise ValueError(f"count is {options.count}; allowed: 1 picture or more")
@@ -62,8 +63,8 @@ def _of_drawn(options: argparse.Namespace, clip: Clip) -> FolderStability:
         for number, (image, kind) in enumerate(source.singles(options.split, clip.size, options.count))
     )
     asked = read_labels(options.labels if options.labels is not None else kinds)
-    chosen = (picture for picture in pictures if picture.label in asked)
-    return explain_pictures(clip, chosen, asked, options.phrasings, options.threshold)
+    chosen = (picture for picture in counted(pictures, options.count, progress) if picture.label in asked)
+    return explain_pictures(clip, chosen, asked, options.phrasings, options.threshold, report=progress)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -190,6 +190,16 @@ def test_pictures_are_read_in_batches_and_texts_once(clip, flat, monkeypatch):
     assert runs["texts"] == len(LABELS) * len(FORMS) + left_out
 
 
+def test_what_is_done_is_reported(clips, classes):
+    (classes / "boat" / "broken.jpg").write_bytes(b"x")
+    calls = []
+    explain_folder(clips["vit"], classes, phrasings=FORMS, report=lambda *said: calls.append(said))
+    for what, total in (("pictures", 7), ("their words", 6)):
+        done = [number for name, number, of in calls if name == what and of == total]
+        assert done == sorted(done)
+        assert (done[0], done[-1]) == (0, total)
+
+
 def test_one_corrupt_picture_among_good_ones(clips, classes):
     (classes / "boat" / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
     (classes / "sky").mkdir()

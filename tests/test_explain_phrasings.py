@@ -78,6 +78,12 @@ def test_the_strongest_content_word_is_the_measure():
     assert shares_of_strongest(["of", "a"], [1.0, 2.0]) == [0.0, 0.0]
 
 
+def test_the_strawberry_muffin_of_the_design():
+    words = ["a", "photo", "of", "a", "strawberry", "muffin"]
+    weak = neglected(words, [0.1, 0.1, 0.1, 0.1, 0.4, 0.2])
+    assert [word for word, one in zip(words, weak, strict=True) if one] == ["photo", "muffin"]
+
+
 # texts
 
 

@@ -111,6 +111,10 @@ streamed = list(device.compare("toy-vit", image, "a cat", ["itsm", "rollout"], T
 assert [name for name, *_ in streamed] == ["depth", "itsm", "rollout"], streamed
 assert kept() == before and len(spaces.calls) == 3
 
+phrased = device.explain_phrasings("toy-vit", image, ["cat", "boat"], ["a {}", "the {}"])
+assert phrased.labels == ("cat", "boat") and len(phrased.decisions) == 2, phrased
+assert kept() == before and 0 < spaces.calls.pop() <= 60
+
 device.fetch(hub)
 assert downloaded, "models are downloaded in this process"
 before = kept()

@@ -218,6 +218,10 @@ def test_links_with_little_in_them():
     asked, problem = words_link.read_query({"tab": "words", "seed": "3"}, "toy-vit")
     assert asked.labels == suggested_labels(toyland.sample_scene(3))
     assert words_link.read_query({"seed": "-1"}, "toy-vit")[1]
+    many = "\n".join(f"{n} {'very ' * 50}{{}}" for n in range(30))
+    asked, _ = words_link.read_query({"tab": "words", "phrasings": many}, "toy-vit")
+    assert 10 < len(parse_phrasings(asked.phrasings)) < 30
+    assert set(parse_phrasings(asked.phrasings)) <= set(parse_phrasings(many))
 
 
 def test_every_file_can_be_saved(answer, tmp_path, no_model):

@@ -37,9 +37,9 @@ def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENER
                 explained = explain_tab.build_tab(model)
             with gr.Tab("Compare", id=COMPARE_TAB) as comparing:
                 compare_tab.build_tab(model, tabs, comparing, explained)
-            with gr.Tab("Words", id=WORDS_TAB) as wording_tab:
-                asked = words_tab.build_tab(model, tabs, wording_tab)
-                lesson_section.build_section(wording_tab, asked.model)
+            with gr.Tab("Words", id=WORDS_TAB) as worded:
+                asked = words_tab.build_tab(model, tabs, worded)
+                lesson_section.build_section(worded, asked.model)
             with gr.Tab("Generate", id=GENERATE_TAB) as generating:
                 generate_tab.build_tab(generator, tabs, generating)
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)

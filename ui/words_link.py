@@ -18,8 +18,8 @@ def read_query(query: Mapping[str, str], default_model: str) -> tuple[WordsAsked
     question, problem = read_question({"seed": str(FIRST.seed), **query}, default_model)
     scene = question.picture.scene
     suggested = FIRST.labels if scene == FIRST.picture.scene else suggested_labels(scene)
-    labels = query.get("labels", "")[:LONGEST_QUERY].strip() or suggested
-    phrasings = query.get("phrasings", "")[:LONGEST_QUERY].strip() or FIRST_PHRASINGS
+    labels = _whole_lines(query.get("labels", "")) or suggested
+    phrasings = _whole_lines(query.get("phrasings", "")) or FIRST_PHRASINGS
     return WordsAsked(question.picture, labels, phrasings, question.model), problem
 
 
@@ -33,3 +33,10 @@ def write_query(asked: WordsAsked) -> str:
     if asked.phrasings.strip() != FIRST_PHRASINGS:
         fields["phrasings"] = asked.phrasings.strip()
     return "?" + urlencode(fields)
+
+
+def _whole_lines(text: str) -> str:
+    """What a link may hold of a text: of one that is too long, no line is cut in two."""
+    if len(text) > LONGEST_QUERY:
+        text = text[:LONGEST_QUERY].rpartition("\n")[0]
+    return text.strip()

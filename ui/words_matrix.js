@@ -14,7 +14,8 @@ const cell = (tag, className, text, scope) => {
 };
 
 const labelHead = (label) => {
-  const node = cell("th", "tl-label", short(label), "col");
+  const node = cell("th", "tl-label", null, "col");
+  node.append(make("span", "", short(label)));
   node.title = label;
   return node;
 };

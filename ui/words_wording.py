@@ -34,16 +34,17 @@ def answered(answer: WordsAnswer, model_label: str) -> str:
 
 
 def neglect(answer: WordsAnswer) -> str:
-    """In how many phrasings the label that they answer is neglected itself."""
+    """In how many phrasings a word of the label that they answer is neglected itself."""
     found = answer.found
     rows = [row[decision].words for row, decision in zip(found.texts, found.decisions, strict=True)]
     count = sum(any(word.named and word.neglected for word in words) for words in rows)
     if not count:
-        return "In no phrasing does CLIP neglect its own answer’s words."
-    many = f"{count} of {len(rows)} phrasings" if len(rows) > 1 else "This phrasing"
+        return "In no phrasing does CLIP neglect a word of its own answer."
     if len(rows) == 1:
-        return f"{many} neglects its own answer: other words of the text count more."
-    return f"In {many} CLIP neglects its own answer’s words: other words of the text count more."
+        return "CLIP neglects a word of its own answer: other words of the text count more."
+    return (
+        f"In {count} of {len(rows)} phrasings CLIP neglects a word of its own answer: other words count more."
+    )
 
 
 def drop(value: float) -> str:

@@ -16,10 +16,12 @@ SIZES = {
     "explain-desktop": (1366, 900),
     "explain-phone": (390, 1560),
     "compare-desktop": (1366, 1000),
+    "words-desktop": (1366, 1000),
     "generate-desktop": (1366, 1000),
     "running-phone": (390, 1660),
 }
 COMPARE = "?tab=compare"
+WORDS = "?tab=words"
 GENERATE = "?tab=generate"
 
 
@@ -60,6 +62,14 @@ def _compared(page: Page, address: str) -> None:
     page.wait_for_timeout(1000)  # animations end
 
 
+def _worded(page: Page, address: str) -> None:
+    """The Words tab with the answer that it opens with, and its list of models."""
+    page.goto(address + WORDS)
+    page.locator(".tl-matrix").wait_for(timeout=PATIENCE)
+    page.locator("#words-model optgroup").first.wait_for(state="attached", timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # animations end
+
+
 def _generated(page: Page, address: str) -> None:
     """The Generate tab with the run that it opens with, and its list of generators."""
     page.goto(address + GENERATE)
@@ -76,7 +86,13 @@ def _running(page: Page, address: str) -> None:
     page.locator(".tl-run-headline", has_text=re.compile(r"Step ([5-9]|1\d)")).wait_for(timeout=PATIENCE)
 
 
-_OPENED = {"explain": _settled, "compare": _compared, "generate": _generated, "running": _running}
+_OPENED = {
+    "explain": _settled,
+    "compare": _compared,
+    "words": _worded,
+    "generate": _generated,
+    "running": _running,
+}
 
 if __name__ == "__main__":
     main(*map(Path, sys.argv[1:]))
