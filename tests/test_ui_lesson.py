@@ -196,12 +196,17 @@ def test_examples_fill_the_rows():
         assert shots == example.shots < PICTURES
         assert [each["value"] for each in names[:5]] == example.names
         assert all(len(each["value"]) == PICTURES for each in galleries[:5])
-        assert [each["value"] for each in galleries[5:]] == [None] * 3
+        assert [each["value"] for each in galleries[5:]] == [[]] * 3
         assert [each["visible"] for each in rows] == [True] * 5 + [False] * 3
     assert lesson_events.first_example(0, FIRST)[0] == 5
     kept = lesson_events.first_example(3, FIRST)
     assert len(kept) == len(lesson_events.clear()) == len(lesson_events.show_example(FIRST))
     assert all(each == gr.skip() for each in kept)
+    empty = lesson_events.clear()
+    assert (
+        len({id(each) for each in empty[2:]}) == 3 * MAX_CLASSES
+    )  # Gradio empties those that it has put on the page
+    assert [each["value"] for each in empty[2 : 2 + MAX_CLASSES]] == [""] * MAX_CLASSES
 
 
 def test_rows_are_added_as_far_as_there_are_some():

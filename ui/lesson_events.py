@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from ui.lessons import MAX_CLASSES, Lesson, LessonAsked
 from ui.making import whole
 
 BETWEEN = 0.12  # seconds between two looks at the curves while they grow
-STOPPED = "Stopped: what was learnt so far is gone. Press Teach to begin anew."
+STOPPED = "Stopped. Press Teach to begin anew."
 
 Answer = tuple[Lesson, dict[str, Any], str, str]
 
@@ -43,6 +43,11 @@ def teach(model: str, shots: Any, weight: Any, epochs: Any, *classes: Any) -> It
         yield lesson, lesson_value(lesson), status(lesson), code
 
 
+def stopped(found: Lesson | None) -> Any:
+    """The visitor has seen enough; of a lesson that is over nothing is said."""
+    return gr.skip() if found is not None and found.finished else STOPPED
+
+
 def files_of(gallery: Any) -> list[str]:
     """The files of a gallery, as Gradio hands it over: pairs of path and caption, or nothing."""
     return [item[0] if isinstance(item, (tuple, list)) else item for item in gallery or ()]
@@ -53,13 +58,7 @@ def show_example(name: str) -> list[Any]:
     from.
     """
     example = EXAMPLES[name]
-    count = len(example.names)
-    empty = MAX_CLASSES - count
-    names = [gr.update(value=each) for each in example.names] + [gr.update(value="")] * empty
-    galleries = [gr.update(value=pictures) for pictures in example.pictures()] + [
-        gr.update(value=None)
-    ] * empty
-    return [count, example.shots, *names, *galleries, *_rows(count)]
+    return [len(example.names), example.shots, *_classes(example.names, example.pictures())]
 
 
 def first_example(count: int, name: str) -> list[Any]:
@@ -77,7 +76,7 @@ def add_class(count: int) -> list[Any]:
 
 def clear() -> list[Any]:
     """Two empty rows, and a picture to learn from."""
-    return [2, 1, *[gr.update(value="")] * MAX_CLASSES, *[gr.update(value=None)] * MAX_CLASSES, *_rows(2)]
+    return [2, 1, *_classes([""] * 2, [[]] * 2)]
 
 
 def save_as(kind: str, found: Lesson | None) -> Iterator[str]:
@@ -87,6 +86,18 @@ def save_as(kind: str, found: Lesson | None) -> Iterator[str]:
             raise ValueError("there is nothing to save yet: press Teach, and wait for the end")
         save = partial(lesson_export.SAVERS[kind], found)
     yield from saved_file(save)
+
+
+def _classes(names: Sequence[str], pictures: Sequence[Sequence[Any]]) -> list[Any]:
+    """Names and pictures in the first rows, the others empty and out of sight. Gradio changes the updates that it is
+    given, so each is one of its own.
+    """
+    empty = MAX_CLASSES - len(names)
+    return [
+        *(gr.update(value=name) for name in [*names, *[""] * empty]),
+        *(gr.update(value=list(each)) for each in [*pictures, *[[]] * empty]),
+        *_rows(len(names)),
+    ]
 
 
 def _rows(count: int) -> list[Any]:

@@ -64,6 +64,7 @@ def connect(c: LessonControls, tab: gr.Tab) -> None:
         trigger_mode="multiple",
         show_progress_on=c.status,
     )
-    c.stop.click(lambda: events.STOPPED, None, [c.status], cancels=[taught], **QUIET)
+    stopped = c.stop.click(events.stopped, [c.lesson], [c.status], cancels=[taught], **QUIET)
+    stopped.then(events.stopped, [c.lesson], [c.status], **QUIET)  # a step may have come meanwhile
     for kind, button in c.savers.items():
         save(button.click, partial(events.save_as, kind), [c.lesson], c.file, c.status)
