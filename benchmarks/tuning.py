@@ -34,8 +34,9 @@ from explain.attention import AttentionRecorder
 from explain.clip import Clip
 from explain.textrelevance import RecordedTexts, token_rows
 from guidance.prompts import PromptLearner
-from guidance.tuning.loop import TuningSettings, tune_prompt
+from guidance.tuning.loop import tune_prompt
 from guidance.tuning.losses import explanation_loss
+from guidance.tuning.settings import TuningSettings
 from guidance.tuning.views import ViewBank
 
 STEP_AIM, RELEASED_AIM = 1.3, 3.0

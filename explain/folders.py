@@ -38,12 +38,25 @@ class PictureFolder:
     classes: tuple[str, ...]
     empty: tuple[str, ...]
 
+    def by_class(self, skipped: list[str]) -> dict[str, list[Path]]:
+        """The files of every class, unopened; of one that a link leads out of the folder, what is wrong is appended to
+        `skipped`.
+        """
+        found: dict[str, list[Path]] = {name: [] for name in self.classes}
+        for path, label in self.files:
+            name = path.relative_to(self.root).as_posix()
+            try:
+                found[str(label)].append(inside(self.root, name))
+            except ValueError as error:
+                skipped.append(f"{name}: {error}")
+        return found
+
     def readable(self, skipped: list[str]) -> Iterator[NamedPicture]:
         """The pictures, opened one at a time; of one that cannot be used, what is wrong is appended to `skipped`."""
         for path, label in self.files:
             name = path.relative_to(self.root).as_posix()
             try:
-                yield NamedPicture(name, label, read_image(inside(path.parent, path.name)))
+                yield NamedPicture(name, label, read_image(inside(self.root, name)))
             except ValueError as error:
                 skipped.append(f"{name}: {error}")
 

@@ -15,9 +15,10 @@ from explain import towers
 from guidance.draws import generator_of
 from guidance.prompts import ContextSettings, PromptLearner, name_notes
 from guidance.tuning import losses, views
-from guidance.tuning.loop import HeldOut, TuningSettings, tune_prompt
+from guidance.tuning.loop import HeldOut, tune_prompt
 from guidance.tuning.losses import backward_of_names, explanation_loss, name_relevance, own_relevance
 from guidance.tuning.saved import load_context, save_context
+from guidance.tuning.settings import TuningSettings
 from guidance.tuning.views import AREA, RATIO, ViewBank, encoded, random_view
 from guidance.tuning.vocabulary import nearest_words, printable_tokens
 

@@ -19,12 +19,12 @@ from guidance.prompts import ContextSettings, PromptLearner
 from guidance.tuning import comparison, rivals
 from guidance.tuning import examples as of_examples
 from guidance.tuning.comparison import OTHERS, STARTS, Plan, run
-from guidance.tuning.examples import REST, GivenExamples, open_examples, read_folder
+from guidance.tuning.examples import REST, GivenExamples, open_examples
 from guidance.tuning.lesson import lesson
-from guidance.tuning.loop import TuningSettings
 from guidance.tuning.measuring import Variant, measured, tuned
 from guidance.tuning.rivals import linear_probe, tip_adapter, zero_shot
 from guidance.tuning.saved import load_context
+from guidance.tuning.settings import TuningSettings
 from guidance.tuning.text import as_text
 from toyland.scene import UNSEEN_PAIRS, USUAL_PLACES
 from toyland.tasks import PIXELS, SETS, TASKS, TESTS, find_task, largest
@@ -57,7 +57,7 @@ def test_a_folder_per_class(folder, toy):
     (folder / ".hidden").mkdir()
     (folder / "car" / ".thumb.png").write_bytes(b"")
     examples = open_examples(str(folder))
-    assert examples.names == ("boat à mer", "car", "red_cat")
+    assert examples.names == ("boat à mer", "car", "red cat")
     draw = examples.draw(toy, 2, seed=0)
     assert draw.labels == (0, 0, 1, 1, 2, 2)
     held = draw.held_out[REST]
@@ -69,7 +69,7 @@ def test_a_folder_per_class(folder, toy):
     shown = {picture.tobytes() for picture in whole.pictures}
     rest = [
         picture
-        for name in examples.names
+        for name in ("boat à mer", "car", "red_cat")
         for picture in _pictures(folder / name)
         if picture.tobytes() not in shown
     ]
@@ -102,9 +102,11 @@ def test_a_corrupt_picture_is_named_skipped_and_counted(folder, toy):
 
 def test_folders_that_cannot_be_learnt_from(folder, toy, tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
-    with pytest.raises(ValueError, match="holds no folders; allowed: one for each class"):
+    with pytest.raises(ValueError, match="there is no picture in"):
         open_examples(str(empty))
-    with pytest.raises(ValueError, match="is no folder; allowed"):
+    with pytest.raises(ValueError, match="holds no folders; allowed: one for each class"):
+        open_examples(str(folder / "car"))
+    with pytest.raises(ValueError, match="there is no folder"):
         open_examples(str(empty / "nothing"))
     (empty / "cat").mkdir()
     colour(1, 2, 3).save(empty / "cat" / "a.png")
@@ -125,15 +127,26 @@ def test_folders_that_cannot_be_learnt_from(folder, toy, tmp_path_factory):
         open_examples(str(folder)).draw(toy, 17, 0)
 
 
-def test_links_that_lead_outside_are_passed_over(folder, tmp_path_factory):
+def test_links_that_lead_outside_are_left_out(folder, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     colour(9, 9, 9).save(outside / "secret.png")
     os.symlink(outside / "secret.png", folder / "car" / "secret.png")
     os.symlink(outside, folder / "dog")
     os.symlink(folder / "car" / "loop.png", folder / "car" / "loop.png")
-    found = read_folder(folder)
-    assert set(found) == {"boat à mer", "car", "red_cat"}
-    assert [path.name for path in found["car"]] == ["picture 0.png", "picture 1.png"]
+    with pytest.raises(ValueError, match="the class 'dog' has no pictures"):
+        open_examples(str(folder))
+    (folder / "dog").unlink()
+    examples = open_examples(str(folder))
+    assert set(examples.classes) == {"boat à mer", "car", "red cat"}
+    assert [path.name for path in examples.classes["car"]] == ["picture 0.png", "picture 1.png"]
+    assert ["secret.png" in note or "loop.png" in note for note in examples.skipped] == [True, True]
+
+
+def test_folders_whose_names_are_the_same_to_people(folder):
+    (folder / "red cat").mkdir()
+    colour(3, 2, 1).save(folder / "red cat" / "c.png")
+    with pytest.raises(ValueError, match="two folders are called 'red cat'"):
+        open_examples(str(folder))
 
 
 def test_pictures_are_encoded_once_for_all_seeds(folder, toy, monkeypatch):
@@ -362,7 +375,7 @@ def test_tune_from_the_command_line(folder, directories, tmp_path, capsys, toy):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["--data", "nowhere"], "is no folder"),
+        (["--data", "nowhere"], "there is no folder"),
         (["--shots", "0"], "shots is 0"),
         (["--shots", "4"], "allowed: 1 to 3"),
         (["--seeds", "0"], "seeds is 0"),

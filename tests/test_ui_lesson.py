@@ -13,9 +13,9 @@ from PIL import Image
 import explain
 from guidance.tuning.examples import GivenExamples
 from guidance.tuning.lesson import lesson
-from guidance.tuning.loop import TuningSettings
 from guidance.tuning.measuring import Variant
 from guidance.tuning.saved import load_context
+from guidance.tuning.settings import TuningSettings
 from toyland.tasks import TASKS
 from ui import lesson_drawing, lesson_events, lesson_export, lessons
 from ui.lesson_drawing import lesson_value

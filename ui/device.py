@@ -249,8 +249,8 @@ def _learn(
 ) -> Iterator[Any]:
     from guidance.tuning.examples import GivenExamples
     from guidance.tuning.lesson import lesson
-    from guidance.tuning.loop import TuningSettings
     from guidance.tuning.measuring import Variant
+    from guidance.tuning.settings import TuningSettings
 
     variant = Variant("page", shots, tuning=TuningSettings(weight=weight, epochs=epochs))
     with _memory_in_plain_words(model):

@@ -74,7 +74,7 @@ def as_python(asked: LessonAsked) -> str:
             "import explain",
             "from guidance.tuning.examples import GivenExamples",
             "from guidance.tuning.lesson import lesson",
-            "from guidance.tuning.loop import TuningSettings",
+            "from guidance.tuning.settings import TuningSettings",
             "from guidance.tuning.measuring import Variant",
             "",
             f"clip = explain.load({asked.model!r})",

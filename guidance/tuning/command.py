@@ -17,9 +17,9 @@ from guidance.entries import whole
 from guidance.prompts import POSITIONS, ContextSettings, name_notes
 from guidance.tuning import report, rivals
 from guidance.tuning.examples import Examples, open_examples
-from guidance.tuning.loop import TuningSettings
 from guidance.tuning.measuring import Variant, measured, tuned
 from guidance.tuning.saved import save_context
+from guidance.tuning.settings import TuningSettings
 from guidance.tuning.vocabulary import nearest_words
 
 MAX_SEEDS = 1000

@@ -19,7 +19,6 @@ from guidance.measuring.world import has_module
 from guidance.prompts import ContextSettings
 from guidance.tuning import report
 from guidance.tuning.examples import PER_CLASS, Examples, open_examples
-from guidance.tuning.loop import TuningSettings
 from guidance.tuning.measuring import (
     VALIDATION,
     Record,
@@ -28,6 +27,7 @@ from guidance.tuning.measuring import (
     measure_rivals,
     measure_tuning,
 )
+from guidance.tuning.settings import TuningSettings
 
 WEIGHTS = (1.0, 5.0, 25.0)
 BASE = Variant("paper")

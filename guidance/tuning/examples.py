@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from explain.clip import Clip
+from explain.folders import read_folder
 from explain.images import as_rgb, read_image
 from guidance.entries import shown, whole
 from guidance.measuring.world import has_module
@@ -26,7 +27,6 @@ from guidance.sampling import MAX_SEED
 from guidance.tuning.loop import HeldOut
 from guidance.tuning.views import encoded
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"))
 MAX_SHOTS = 16
 PER_CLASS = 25  # drawn pictures of a class in a set
 REST = "rest"  # of a folder's pictures
@@ -58,13 +58,15 @@ class Examples(Protocol):
 
 @dataclass(eq=False)
 class GivenExamples:
-    """Pictures that somebody gave, class by class. Those that are not learnt from are the set `rest`.
+    """Pictures that somebody gave, class by class. Those that are not learnt from are the set `rest`. `skipped`: what
+    was wrong with others that were given.
 
     Every picture is decoded and encoded once per model. One that cannot be read is left out and named in `notes`;
     ValueError for fewer than two classes, a class of which no picture is left, or a picture that is in two classes.
     """
 
     classes: Mapping[str, Sequence[Source]]
+    skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     _read: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -111,14 +113,14 @@ class GivenExamples:
     def _readable(self, sources: list[Source], labels: list[int]) -> Iterator[Image.Image]:
         """Each picture that can be read, after it was added to `sources` and its class to `labels`."""
         seen: dict[bytes, int] = {}
-        skipped: list[str] = []
+        skipped = list(self.skipped)
         for label, (name, given) in enumerate(self.classes.items()):
             before = len(labels)
             for source in given:
                 try:
                     picture = _opened(source)
                 except ValueError as error:
-                    skipped.append(f"left out: {error}")
+                    skipped.append(str(error))
                     continue
                 digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).digest()
                 first = seen.setdefault(digest, label)
@@ -134,7 +136,7 @@ class GivenExamples:
                 why = f" ({skipped[-1]})" if skipped else ""
                 raise ValueError(f"no picture of the class {shown(name)} can be read{why}")
         count = f"{len(skipped)} of {len(skipped) + len(labels)} pictures could not be read"
-        self.notes = (count, *skipped) if skipped else ()
+        self.notes = (count, *(f"left out: {each}" for each in skipped)) if skipped else ()
 
 
 @dataclass(eq=False)
@@ -187,39 +189,19 @@ def open_examples(data: str, tests: Sequence[str] | None = None, per_class: int 
         return DrawnExamples(
             module.find_task(task), tuple(module.TESTS if tests is None else tests), per_class
         )
-    return GivenExamples(read_folder(Path(data)))
+    return examples_in(Path(data))
 
 
-def read_folder(folder: Path) -> dict[str, list[Source]]:
-    """The pictures of a folder that has a folder for each class. Names of folders are those of classes.
-
-    Nothing is opened. What is no picture by its suffix is passed over, and so are hidden files and links that lead out
-    of the folder. ValueError for what is no such folder.
-    """
-    if not folder.is_dir():
-        raise ValueError(
-            f"{shown(str(folder))} is no folder; allowed: one with a folder per class, or toyland:TASK"
-        )
-    inside = folder.resolve()
-    found: dict[str, list[Source]] = {}
-    for each in sorted(folder.iterdir()):
-        if each.name.startswith(".") or not each.is_dir() or not each.resolve().is_relative_to(inside):
-            continue
-        found[each.name] = [
-            path
-            for path in sorted(each.iterdir())
-            if path.suffix.lower() in SUFFIXES and _is_inside(path, inside) and not path.name.startswith(".")
-        ]
-    if not found:
+def examples_in(folder: Path) -> GivenExamples:
+    """The pictures of a folder that has a folder for each class, named as the class is. Nothing is opened."""
+    found = read_folder(folder)
+    if not found.classes:
         raise ValueError(f"{shown(folder.name)} holds no folders; allowed: one for each class, with pictures")
-    return found
-
-
-def _is_inside(path: Path, folder: Path) -> bool:
-    try:
-        return path.resolve().is_relative_to(folder)
-    except (OSError, RuntimeError):  # a link to itself
-        return False
+    twice = [name for name in found.classes if found.classes.count(name) > 1]
+    if twice:
+        raise ValueError(f"two folders are called {shown(twice[0])}; allowed: one for each class")
+    skipped: list[str] = []
+    return GivenExamples(found.by_class(skipped), tuple(skipped))
 
 
 def _opened(source: Source) -> Image.Image:

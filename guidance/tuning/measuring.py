@@ -19,9 +19,10 @@ from explain.clip import Clip
 from guidance.prompts import ContextSettings, PromptLearner
 from guidance.tuning import rivals
 from guidance.tuning.examples import Draw, Examples
-from guidance.tuning.loop import TuningSettings, tune_prompt
+from guidance.tuning.loop import tune_prompt
 from guidance.tuning.losses import own_relevance
 from guidance.tuning.rivals import Scores
+from guidance.tuning.settings import TuningSettings
 from guidance.tuning.views import ViewBank
 
 VALIDATION = "validation"
