@@ -190,6 +190,14 @@ def test_labels_that_do_not_go_with_the_pictures(toy, labels):
         tune_prompt(learner_of(toy), bank_of(toy), labels)
 
 
+def test_a_sample_is_said():
+    assert TuningSettings().notes(101) == ()
+    assert TuningSettings(weight=0).notes(1000) == ()
+    (said,) = TuningSettings(negatives=50).notes(1000)
+    assert "at most 50 classes" in said
+    assert "all 1000" in said
+
+
 def test_settings_that_are_not_allowed():
     for changes in ({"weight": -1}, {"epochs": 0}, {"batch": 0}, {"momentum": 2}, {"weight": math.nan}):
         with pytest.raises(ValueError, match="allowed"):

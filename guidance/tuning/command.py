@@ -57,7 +57,11 @@ def _run(options: argparse.Namespace, progress: Progress) -> str:
         "model": clip.name,
         "data": options.data,
         "classes": list(examples.names),
-        "notes": [*examples.notes, *name_notes(clip, examples.names)],
+        "notes": [
+            *examples.notes,
+            *name_notes(clip, examples.names),
+            *variant.tuning.notes(len(examples.names)),
+        ],
         "shots": variant.shots,
         "seeds": seeds,
         "context": asdict(variant.context),

@@ -48,6 +48,15 @@ class TuningSettings:
         whole("warmup_epochs", self.warmup_epochs, 0, MAX_EPOCHS)
         whole("negatives", self.negatives, 1, 100_000)
 
+    def notes(self, classes: int) -> tuple[str, ...]:
+        """What has to be said about tuning so many classes."""
+        if not self.weight or classes <= self.negatives + 1:
+            return ()
+        return (
+            f"in each step the relevance of at most {self.negatives} classes beside the pictures' own is asked, a "
+            f"sample that stands for all {classes}",
+        )
+
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, from 0."""
         if epoch < self.warmup_epochs:
