@@ -16,6 +16,7 @@ COMMANDS = {
     "generate": "command",
     "edit": "edit_command",
     "evaluate": "evaluate",
+    "evaluate-edits": "evaluate_edits",
 }  # -> modules
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,6 +73,18 @@ def within_box(canvas: Canvas, box: Box, grid: int, edge: float) -> Canvas:
     cells = torch.from_numpy(masks.rectangles([box.edges], height // grid, width // grid))
     pixels = torch.from_numpy(masks.rectangles([box.edges], height, width))
     return replace(canvas, cells=(cells > 0).float()[None, None], pixels=soft(pixels[None, None], edge))
+
+
+def to_cells(box: Box, size: tuple[int, int], grid: int) -> Box:
+    """The box of all cells, `grid` pixels wide, that a box touches in a picture of a size (height, width)."""
+    rows, columns = (side // grid for side in size)
+    return replace(
+        box,
+        left=math.floor(box.left * columns) / columns,
+        top=math.floor(box.top * rows) / rows,
+        right=math.ceil(box.right * columns) / columns,
+        bottom=math.ceil(box.bottom * rows) / rows,
+    )
 
 
 def within_cells(canvas: Canvas, cells: Tensor, edge: float) -> Canvas:

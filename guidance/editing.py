@@ -19,7 +19,7 @@ from PIL import Image
 from explain.clip import Clip
 from guidance.automask import change_mask
 from guidance.boxes import Box, Layout, targets
-from guidance.canvas import Canvas, read_picture, within_box, within_cells
+from guidance.canvas import Canvas, read_picture, to_cells, within_box, within_cells
 from guidance.diffusion import LatentDiffusion
 from guidance.edit_settings import WAYS, EditSettings, find_edit
 from guidance.entries import choice, shown, text
@@ -131,12 +131,12 @@ def _process(
         return canvas, LatentProcess(generator, [start], sampling.steps, rate, True, weight, masks, span)
     if box is None and settings.away and not sampling.negative_prompt and generator.leads_away(sampling):
         sampling = replace(sampling, negative_prompt=caption)
-    source = Source(latents, settings.strength, masks)
+    source = Source(latents, settings.strength_of(boxed=box is not None), masks)
     if settings.begin == "inversion":
         begun = source.left_out(sampling.steps)
         noise = inverted_noise(generator.pipe, latents, [caption], sampling.steps, begun)
         source = replace(source, noise=noise)
-    layouts = [] if box is None else [Layout(prompt, targets([box]))]
+    layouts = [] if box is None else [Layout(prompt, targets([to_cells(box, canvas.size, generator.grid)]))]
     return canvas, generator.begin([prompt], [seed], sampling, layouts, ways, source)
 
 

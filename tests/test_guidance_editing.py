@@ -20,6 +20,7 @@ from guidance.editing import edit, finished
 from guidance.latents import LatentProcess, ramp
 from guidance.losses import l2_to_source
 from guidance.memory import GenerationOutOfMemory
+from guidance.records import read_record
 from guidance.sampling import Sampling
 from guidance.source import Source
 from guidance.text_objective import TextSettings
@@ -370,9 +371,10 @@ def test_the_command(here, tmp_path, capsys):
     assert len(record["losses"]) == 2  # of three steps, the share that the strength leaves
     assert {word["word"] for word in record["final"]["words"]} == {"a", "red", "boat"}
     assert record["compared"]["similarity"] != record["final"]["similarity"]
-    assert json.loads(Image.open("out.png").text["tokenlight"]) == record
-    assert Image.open("out-lambda0.png").size == (32, 32)
-    assert Image.open("run.gif").n_frames > 1
+    assert read_record(tmp_path / "out.png") == record
+    assert read_image("out-lambda0.png").size == (32, 32)
+    with Image.open("run.gif") as run:
+        assert run.n_frames > 1
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from PIL import Image
 
 from toyland.art import COLOURS, KINDS
 from toyland.captions import plain_caption
-from toyland.detector.finding import Wanted
+from toyland.detector.finding import Found, Wanted, matches
 from toyland.drawing import Corners, draw_scene, scene_boxes
 from toyland.layouts import AREAS, LAYOUT_SPLITS
 from toyland.pictures import FUNCTION_WORDS
 from toyland.scene import SPLITS, UNSEEN_PAIRS, Scene, Thing, sample_scene
-from toyland.vocabulary import PLACE_PHRASES, plain_noun
+from toyland.vocabulary import PLACE_NOUNS, PLACE_PHRASES, plain_noun
 
 CHANGES = ("recolour", "replace", "add", "remove")  # in turn
 COUNTS = (2, 3)  # things of the fuller of both scenes
@@ -54,12 +54,40 @@ class DrawnEdit:
         """The picture as it is, in plain words."""
         return plain_caption(self.before)
 
+    @property
+    def phrase(self) -> str:
+        """What is to be seen where the thing concerned is: "red cat", or what is behind it."""
+        if self.wanted is None:
+            return PLACE_NOUNS[self.after.place][0]
+        return f"{self.wanted.colour} {plain_noun(self.wanted.kind)}"
+
     def picture(self, pixels: int) -> Image.Image:
         return draw_scene(self.before, pixels)
 
     def target(self, pixels: int) -> Image.Image:
         """A picture in which nothing but the wanted has changed."""
         return draw_scene(self.after, pixels)
+
+
+@dataclass(frozen=True)
+class EditVerdict:
+    """How an edited picture does. `success`: a thing of the wanted kind and colour is in it, and none of those of the
+    one that is to be gone. `kept`: how many of the things that are to stay are found with their kind, their colour, and
+    an intersection over union of 0.5 or more with their box.
+    """
+
+    success: bool
+    kept: int
+
+
+def verdict(found: Sequence[Found], edit: DrawnEdit) -> EditVerdict:
+    """What was found, surest first, against what was wanted."""
+
+    def there(thing: Wanted) -> bool:
+        return any((one.kind, one.colour) == (thing.kind, thing.colour) for one in found)
+
+    success = (edit.wanted is None or there(edit.wanted)) and (edit.gone is None or not there(edit.gone))
+    return EditVerdict(success, sum(match is not None for match in matches(found, edit.kept)))
 
 
 def sample_edits(split: str, count: int, first: int = 0) -> list[DrawnEdit]:
