@@ -185,20 +185,23 @@ def test_the_caption_is_led_away_from(shelf, guide, picture):
     assert last[True, "a boat"] != last[True, ""] == last[False, ""] == last[False, "a boat"]
 
 
-def test_inversion_keeps_more_of_the_picture(shelf, guide, picture):
-    """Without a guide and a prompt that says anything else than the caption."""
-    alone = replace(QUICK, mode="off", guidance_scale=1.0, steps=20)
-    settings = replace(DIFFUSION, sampling=alone, strength=1.0)
-    model = shelf.model()
-    there = model.images(model.latents(read_picture(picture, model.size).image))[0].permute(1, 2, 0).numpy()
-    apart = {
-        begin: np.abs(
-            pixels(made(model, guide, picture, replace(settings, begin=begin), caption=PROMPT)[-1].image)
-            - there
-        ).mean()
-        for begin in ("noise", "inversion")
-    }
-    assert apart["inversion"] < 0.5 * apart["noise"]
+def test_inversion_is_of_the_caption(shelf, guide, picture, monkeypatch):
+    asked = []
+
+    def inverted(pipe, latents, prompts, steps, begun):
+        asked.append((prompts, steps, begun))
+        return torch.ones_like(latents)
+
+    monkeypatch.setattr("guidance.editing.inverted_noise", inverted)
+    settings = replace(DIFFUSION, begin="inversion", sampling=replace(QUICK, mode="off"))
+    first, other = (
+        made(shelf.model(), guide, picture, settings, caption="a boat", seed=seed)[-1].image
+        for seed in (3, 4)
+    )
+    assert asked == [(["a boat"], 4, 1)] * 2
+    assert first.tobytes() == other.tobytes()  # no noise is drawn
+    drawn = made(shelf.model(), guide, picture, replace(settings, begin="noise"), caption="a boat")
+    assert first.tobytes() != drawn[-1].image.tobytes()
 
 
 def test_soft_edges():
