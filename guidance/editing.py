@@ -9,28 +9,24 @@ same objective chooses among its noises and pulls what it predicts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from explain.clip import Clip
-from guidance.automask import change_mask
-from guidance.boxes import Box, Layout, targets
-from guidance.canvas import Canvas, read_picture, to_cells, within_box, within_cells
+from guidance.boxes import Box
+from guidance.canvas import Canvas, read_picture
 from guidance.diffusion import LatentDiffusion
+from guidance.edit_process import Asked, Editor, advice, begun
 from guidance.edit_settings import WAYS, EditSettings, find_edit
 from guidance.entries import choice, shown, text
 from guidance.generate import Heard, as_picture
-from guidance.generators import Generator, Process
-from guidance.inversion import inverted_noise
+from guidance.generators import Process
 from guidance.latents import LatentProcess
-from guidance.memory import diffusion_advice, latents_advice, within_memory
+from guidance.memory import within_memory
 from guidance.places import MAX_PROMPT
-from guidance.sampling import check_pictures, check_size
-from guidance.source import Source
+from guidance.sampling import check_size
 from guidance.text_objective import TextObjective, TextReading
 from guidance.ways import Ways
 from guidance.words import Chosen
@@ -61,7 +57,7 @@ class EditStep:
 
 
 def edit(
-    generator: Generator,
+    generator: Editor,
     clip: Clip,
     picture: Image.Image,
     prompt: str,
@@ -75,9 +71,9 @@ def edit(
     """Change a picture to show what a prompt says, yielding every step. The same seed makes the same picture.
 
     `prompt`: the wanted picture, all of it. `words`: those of it that must count, see `words.read_prompt`. `box`: the
-    change stays within; its phrase says what is to be there. `caption`: what the picture shows now, which tells the
-    model what need not change. `ways`: shared by edits that differ in their objective alone. Close the generator to
-    stop: all state goes with it. ValueError, before the first step, for what cannot be done;
+    change stays within; a phrase that has words of the prompt says what is to be there. `caption`: what the picture
+    shows now, which tells the model what need not change. `ways`: shared by edits that differ in their objective alone.
+    Close the generator to stop: all state goes with it. ValueError, before the first step, for what cannot be done;
     `memory.GenerationOutOfMemory` where the memory does not suffice.
     """
     settings = settings or find_edit(generator)
@@ -86,13 +82,15 @@ def edit(
         raise ValueError(f"the box is {shown(box)}; allowed: a Box, or none")
     caption = text("the caption", caption, MAX_PROMPT, empty=True)
     objective = TextObjective(clip, [prompt], [words], [seed], settings.objective)
-    prompt = objective.prompts[0].text
-    check_pictures([prompt], [seed])
-    size = check_size(settings.sampling.size or generator.size, _grid(generator))
+    size = check_size(settings.sampling.size or generator.size, generator.grid)
+    asked = Asked(objective.prompts[0].text, caption, box, objective.seeds[0], settings)
     canvas = read_picture(picture, size)
-    begin = partial(_process, generator, canvas, prompt, seed, settings, box, caption, ways)
-    canvas, process = within_memory(begin, lambda: None, partial(_advice, generator, settings, size))
-    return _steps(process, Heard(objective), canvas, (*objective.notes, *canvas.notes))
+    canvas, process = within_memory(
+        lambda: begun(generator, canvas, asked, ways),
+        lambda: None,
+        lambda: advice(generator, settings, size),
+    )
+    return _steps(process, Heard(objective), canvas, (*objective.notes, *canvas.notes, *asked.notes))
 
 
 def finished(steps: Iterator[EditStep]) -> EditStep:
@@ -100,44 +98,6 @@ def finished(steps: Iterator[EditStep]) -> EditStep:
     for step in steps:
         last = step
     return last
-
-
-def _grid(generator: Any) -> int:
-    return generator.grid
-
-
-def _process(
-    generator: Any,
-    canvas: Canvas,
-    prompt: str,
-    seed: int,
-    settings: EditSettings,
-    box: Box | None,
-    caption: str,
-    ways: Ways | None,
-) -> tuple[Canvas, Process]:
-    """The picture with the place where it may change, and its process, which has not begun."""
-    latents = generator.latents(canvas.image)
-    if box is not None:
-        canvas = within_box(canvas, box, generator.grid, settings.edge)
-    elif settings.way == "diffusion" and settings.where == "auto":
-        cells = change_mask(generator.pipe, latents, prompt, caption, seed, settings.threshold)
-        canvas = within_cells(canvas, cells, settings.edge)
-    masks = None if canvas.cells is None else canvas.cells.to(latents.device)
-    sampling = replace(settings.sampling, size=canvas.size)
-    if settings.way == "latents":
-        start, rate, weight = latents.float().clone(), sampling.learning_rate, settings.source_weight
-        span = getattr(generator, "code_span", None)
-        return canvas, LatentProcess(generator, [start], sampling.steps, rate, True, weight, masks, span)
-    if box is None and settings.away and not sampling.negative_prompt and generator.leads_away(sampling):
-        sampling = replace(sampling, negative_prompt=caption)
-    source = Source(latents, settings.strength_of(boxed=box is not None), masks)
-    if settings.begin == "inversion":
-        begun = source.left_out(sampling.steps)
-        noise = inverted_noise(generator.pipe, latents, [caption], sampling.steps, begun)
-        source = replace(source, noise=noise)
-    layouts = [] if box is None else [Layout(prompt, targets([to_cells(box, canvas.size, generator.grid)]))]
-    return canvas, generator.begin([prompt], [seed], sampling, layouts, ways, source)
 
 
 def _steps(process: Process, heard: Heard, canvas: Canvas, notes: tuple[str, ...]) -> Iterator[EditStep]:
@@ -165,10 +125,3 @@ def _step(process: Process, heard: Heard, canvas: Canvas, notes: tuple[str, ...]
     return EditStep(
         advance.index, advance.total, losses, as_picture(images[0]), reading, skipped, canvas.place, notes
     )
-
-
-def _advice(generator: Any, settings: EditSettings, size: tuple[int, int]) -> str:
-    if settings.way == "latents":
-        return latents_advice(1, size, generator.grid)
-    sampling, preview = settings.sampling, generator.preview is not None
-    return diffusion_advice(1, size, generator.grid, sampling.mode, preview, sampling.candidates)

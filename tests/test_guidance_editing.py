@@ -164,7 +164,7 @@ def test_a_place_that_is_found(shelf, guide, picture, monkeypatch):
         asked.append((prompt, caption, seed, threshold))
         return cells
 
-    monkeypatch.setattr("guidance.editing.change_mask", found)
+    monkeypatch.setattr("guidance.edit_process.change_mask", found)
     settings = replace(DIFFUSION, where="auto", threshold=0.4)
     steps = made(shelf.model(), guide, picture, settings, caption="a blue boat")
     assert asked == [(PROMPT, "a blue boat", 3, 0.4)]
@@ -192,7 +192,7 @@ def test_inversion_is_of_the_caption(shelf, guide, picture, monkeypatch):
         asked.append((prompts, steps, begun))
         return torch.ones_like(latents)
 
-    monkeypatch.setattr("guidance.editing.inverted_noise", inverted)
+    monkeypatch.setattr("guidance.edit_process.inverted_noise", inverted)
     settings = replace(DIFFUSION, begin="inversion", sampling=replace(QUICK, mode="off"))
     first, other = (
         made(shelf.model(), guide, picture, settings, caption="a boat", seed=seed)[-1].image
@@ -202,6 +202,34 @@ def test_inversion_is_of_the_caption(shelf, guide, picture, monkeypatch):
     assert first.tobytes() == other.tobytes()  # no noise is drawn
     drawn = made(shelf.model(), guide, picture, replace(settings, begin="noise"), caption="a boat")
     assert first.tobytes() != drawn[-1].image.tobytes()
+
+
+def test_a_box_whose_phrase_says_nothing_of_the_prompt(shelf, guide, picture):
+    """What is in it is drawn from the prompt, and so it is where phrases are not drawn from."""
+    sampling = replace(QUICK, mode="off")
+    placed = replace(DIFFUSION, sampling=replace(sampling, regions_to=1.0), strength=1.0)
+    here = replace(BOX, phrase="here, of a kind")
+    last = {
+        name: made(shelf.model(), guide, picture, settings, box=box)[-1]
+        for name, settings, box in (
+            ("here", placed, here),
+            ("said", placed, replace(BOX, phrase="a boat")),
+            ("off", replace(placed, sampling=sampling), here),
+        )
+    }
+    assert last["here"].image.tobytes() == last["off"].image.tobytes() != last["said"].image.tobytes()
+    assert any("no word of 'here, of a kind'" in note for note in last["here"].notes)
+    assert not any("no word of" in note for note in last["said"].notes)
+
+
+def test_without_a_caption_the_place_is_a_guess(shelf, guide, picture):
+    settings = replace(DIFFUSION, where="auto", sampling=Sampling(steps=1, mode="off"))
+    notes = {
+        caption: made(shelf.model(), guide, picture, settings, caption=caption)[-1].notes
+        for caption in ("", "a")
+    }
+    assert any("little more than a guess" in note for note in notes[""])
+    assert not any("little more than a guess" in note for note in notes["a"])
 
 
 def test_soft_edges():
