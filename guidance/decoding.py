@@ -30,7 +30,7 @@ def encoded(encoder: Any, images: Tensor) -> Tensor:
     of their distribution where there is one.
     """
     config = encoder.config
-    found = encoder.encode((images * 2 - 1).to(encoder.device, encoder.dtype))
+    found = encoder.encode((images * 2 - 1).to(encoder.dtype))
     latents = found.latents if hasattr(found, "latents") else found.latent_dist.mode()
     return (latents - (getattr(config, "shift_factor", None) or 0)) * config.scaling_factor
 

@@ -94,7 +94,7 @@ class LatentDiffusion:
     @torch.no_grad()
     def latents(self, images: Tensor) -> Tensor:
         """Of images (B, 3, H, W) in [0, 1]: (B, C, h, w), as the UNet takes them, without noise."""
-        return encoded(self.pipe.vae, images)
+        return encoded(self.pipe.vae, images.to(self.pipe._execution_device))
 
     def images(self, latents: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, 3, H, W), float32 in [0, 1], by the pipeline's own decoder. Differentiable."""

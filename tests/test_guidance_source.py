@@ -141,6 +141,17 @@ def test_what_is_drawn_from_a_phrase_stays_within(shelf):
     assert not torch.allclose(process.latents[..., :2], other.latents[..., :2], atol=1e-2)
 
 
+def test_latents_are_the_pipelines(shelf):
+    """What its own encoder gives, without noise, and what its own decoder makes of that."""
+    model, images = shelf.model(), torch.rand(2, 3, 32, 32)
+    vae, scale = model.pipe.vae, model.pipe.vae.config.scaling_factor
+    with torch.no_grad():
+        expected = vae.encode(model.pipe.image_processor.preprocess(images)).latent_dist.mode() * scale
+        there_and_back = (vae.decode(expected / scale).sample / 2 + 0.5).clamp(0, 1)
+    assert torch.equal(model.latents(images), expected)
+    assert torch.equal(model.images(expected), there_and_back)
+
+
 def test_as_many_pictures_as_prompts(shelf):
     with pytest.raises(ValueError, match="2 prompts and 1 pictures"):
         shelf.model().begin(PROMPTS, SEEDS, Sampling(**QUICK), source=Source(clean()[:1]))

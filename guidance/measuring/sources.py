@@ -141,7 +141,11 @@ def autoencoder(generator: Generator) -> Callable[[Tensor], Tensor] | None:
     if isinstance(generator, VQGAN):
         return torch.no_grad()(lambda images: generator.images(generator.latents(images)))
     vae = getattr(getattr(generator, "pipe", None), "vae", None)
-    return None if vae is None else torch.no_grad()(lambda images: decoded(vae, encoded(vae, images)))
+    return (
+        None
+        if vae is None
+        else torch.no_grad()(lambda images: decoded(vae, encoded(vae, images.to(vae.device))))
+    )
 
 
 def _as_image(picture: Image.Image, size: tuple[int, int]) -> Tensor:
