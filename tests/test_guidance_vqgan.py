@@ -150,6 +150,16 @@ def test_nothing_is_left_behind(vqgan):
     assert torch.is_grad_enabled()
 
 
+def test_pictures_there_and_back(vqgan):
+    """As the model's own forward pass, whatever the numbers that it has for black and white."""
+    images = torch.rand(2, 3, *SIZE)
+    for low, high in ((-1.0, 1.0), (0.0, 1.0)):
+        other = VQGAN("other", vqgan.model, SIZE, (low, high))
+        with torch.no_grad():
+            expected = (vqgan.model(low + images * (high - low)).sample - low) / (high - low)
+        assert torch.allclose(other.images(other.latents(images)), expected.clamp(0, 1), atol=1e-6)
+
+
 def test_out_of_memory(vqgan):
     process = vqgan.begin(PROMPTS, SEEDS, QUICK)
 

@@ -6,6 +6,7 @@ evaluation.py sources.py   a long run: pictures made batch by batch, looked at o
 witness.py                 CLIP models that look at them: one that did not guide, and the one that did
 tallies.py bootstrap.py    what was seen against what was wanted; sums of layouts, and intervals
 report.py parts.py text.py sheet.py    the report as JSON, on a terminal, and its pictures
+edits.py edit_report.py    the same for edits: `python -m guidance evaluate-edits`
 
 Long runs are kept, and timed, by `explain.measuring`.
 """

@@ -34,6 +34,15 @@ def open_world(name: str) -> World:
     return World(name, import_module(f"{name}.layouts"), import_module(f"{name}.judging"))
 
 
+def open_edits(name: str) -> ModuleType:
+    """The edits of a drawn world: `CHANGES`, `sample_edits(split, count, first)` and `verdict`. ValueError for what is
+    no package that draws them.
+    """
+    if not _has(name, "edits") or not _has(name, "judging"):
+        raise ValueError(f"{str(name)[:80]!r} is no package that draws edits; allowed: toyland")
+    return import_module(f"{name}.edits")
+
+
 def as_layout(drawn: Drawn) -> Layout:
     """A drawn layout as guidance takes it."""
     boxes = (Box(phrase, *corners) for phrase, corners in zip(drawn.phrases, drawn.boxes, strict=True))
