@@ -1,7 +1,9 @@
-"""Put things in boxes and learn prompts from the command line, and measure how well that works.
+"""Put things in boxes, edit pictures and learn prompts from the command line, and measure how well that works.
 
 python -m guidance generate --prompt "a red cat and a blue car on the grass" \\
     --box "red cat: 0.05, 0.3, 0.45, 0.8" --box "blue car: 0.55, 0.4, 0.95, 0.8" --generator toy-sd -o out.png
+python -m guidance edit out.png --prompt "a green cat and a blue car on the grass" --words green \\
+    --box "green cat: 0.05, 0.3, 0.45, 0.8" -o edited.png
 python -m guidance tune --data DIR --shots 1 --model toy-vit --lambda 1 --seeds 10
 """
 
@@ -13,6 +15,7 @@ from importlib import import_module
 
 COMMANDS = {
     "generate": "command",
+    "edit": "edit_command",
     "evaluate": "evaluate",
     "tune": "tuning.command",
     "evaluate-tuning": "tuning.evaluate",

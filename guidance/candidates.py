@@ -68,15 +68,16 @@ def walk(
     scheduler: Any,
     noises: Sequence[Tensor],
     draws: Sequence[list[torch.Generator]],
-    steps: int,
+    steps: range,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Noises (B, C, h, w), all at once, go `steps` steps: the noisy latents that each comes to, and the x0, both
-    (B, C, h, w), that was predicted in its last step. `draws`: what steps that take noise draw from, of each the B
+    """Noises (B, C, h, w), all at once, go the scheduler's `steps`: the noisy latents that each comes to, and the x0,
+    both (B, C, h, w), that was predicted in its last step. `draws`: what steps that take noise draw from, of each the B
     generators.
     """
     count, latents = len(noises), torch.cat(list(noises))
     predict, generators = predictor.repeated(count), [one for each in draws for one in each]
-    for index, timestep in enumerate(scheduler.timesteps[:steps]):
+    for index in steps:
+        timestep = scheduler.timesteps[index]
         prediction = predict(scheduler, latents, timestep, index)
         latents = step_with(scheduler, prediction.output, timestep, latents, generators)
     return zip(latents.chunk(count), prediction.x0.chunk(count), strict=True)

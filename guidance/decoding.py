@@ -25,6 +25,16 @@ def decoded(decoder: Any, latents: Tensor) -> Tensor:
     return clamp_with_gradient(images.float() / 2 + 0.5, 0.0, 1.0)
 
 
+def encoded(encoder: Any, images: Tensor) -> Tensor:
+    """Latents (B, C, h, w) of images (B, 3, H, W) in [0, 1], as a diffusion model takes them: without noise, the mean
+    of their distribution where there is one.
+    """
+    config = encoder.config
+    found = encoder.encode((images * 2 - 1).to(encoder.device, encoder.dtype))
+    latents = found.latents if hasattr(found, "latents") else found.latent_dist.mode()
+    return (latents - (getattr(config, "shift_factor", None) or 0)) * config.scaling_factor
+
+
 def cell(decoder: Any) -> int:
     """How many pixels wide one cell of the latent grid is."""
     blocks = getattr(decoder.config, "decoder_block_out_channels", None) or decoder.config.block_out_channels

@@ -21,13 +21,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
-from guidance.decoding import cell, check_preview, frozen
+from guidance.decoding import cell, check_preview, decoded, encoded, frozen
 from guidance.memory import place
 from guidance.opening import opened
 from guidance.places import Layout
 from guidance.prediction import SCHEDULERS, check_scheduler
 from guidance.sampling import Sampling, check_pictures
+from guidance.source import Source
 from guidance.steering import DiffusionProcess
 from guidance.ways import Ways
 
@@ -69,6 +71,11 @@ class LatentDiffusion:
         return self.pipe.vae if self.preview is None else self.preview
 
     @property
+    def network(self) -> Any:
+        """What decodes what is finished."""
+        return self.pipe.vae
+
+    @property
     def grid(self) -> int:
         """How many pixels wide one cell of the latent grid is."""
         return cell(self.pipe.vae)
@@ -80,6 +87,19 @@ class LatentDiffusion:
         height, width = (side, side) if isinstance(side, int) else side
         return height * self.grid, width * self.grid
 
+    def leads_away(self, sampling: Sampling) -> bool:
+        """Whether anything can be led away from: a model that was distilled with its guidance has no use for it."""
+        return sampling.guidance_scale > 1 and self.pipe.unet.config.time_cond_proj_dim is None
+
+    @torch.no_grad()
+    def latents(self, images: Tensor) -> Tensor:
+        """Of images (B, 3, H, W) in [0, 1]: (B, C, h, w), as the UNet takes them, without noise."""
+        return encoded(self.pipe.vae, images)
+
+    def images(self, latents: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, 3, H, W), float32 in [0, 1], by the pipeline's own decoder. Differentiable."""
+        return decoded(self.pipe.vae, latents)
+
     def begin(
         self,
         prompts: Sequence[str],
@@ -87,9 +107,16 @@ class LatentDiffusion:
         sampling: Sampling,
         layouts: Sequence[Layout] = (),
         ways: Ways | None = None,
+        source: Source | None = None,
     ) -> DiffusionProcess:
-        """One picture for each prompt and its seed."""
+        """One picture for each prompt and its seed. `source`: as many pictures to begin with, of the sampling's
+        size.
+        """
         check_pictures(prompts, seeds, layouts)
+        if source is not None and len(source.latents) != len(prompts):
+            raise ValueError(
+                f"there are {len(prompts)} prompts and {len(source.latents)} pictures; allowed: as many of both"
+            )
         if sampling.time_travel and isinstance(self.pipe.scheduler, SCHEDULERS["pndm"]):
             others = ", ".join(name for name in SCHEDULERS if name != "pndm")
             raise ValueError(f"time_travel is {sampling.time_travel}; allowed with PNDM: 0; or take {others}")
@@ -97,7 +124,7 @@ class LatentDiffusion:
             raise ValueError(
                 "mode is 'latent'; allowed where the models take turns on the GPU: 'x0', or a preview decoder"
             )
-        return DiffusionProcess(self, prompts, seeds, sampling, layouts, ways)
+        return DiffusionProcess(self, prompts, seeds, sampling, layouts, ways, source)
 
 
 def open_diffusion(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor
 
 from explain.clip import Clip
 from guidance.generators import Advance, Generator, Process
-from guidance.objective import BoxObjective, Judgement, ObjectiveSettings, TargetReading
+from guidance.objective import BoxObjective, ObjectiveSettings, TargetReading
 from guidance.places import Layout
 from guidance.sampling import Sampling
+from guidance.text_objective import TextObjective
 from guidance.ways import Ways
 
 
@@ -46,28 +48,32 @@ class Step:
         return self.index == self.total
 
 
-class Guided:
-    """An objective as a guide, which keeps what the objective said last."""
+class Heard:
+    """An objective as a guide, which keeps what the objective said last: `objective(images, number)` says a total and
+    the terms that it is made of.
+    """
 
-    def __init__(self, objective: BoxObjective) -> None:
-        self.objective = objective
-        self.said: Judgement | None = None
+    def __init__(self, objective: BoxObjective | TextObjective) -> None:
+        self.objective: Any = objective
+        self._said: dict[str, Tensor] | None = None
 
     def __call__(self, images: Tensor, number: int) -> Tensor:
         judgement = self.objective(images, number)
-        self.said = Judgement(judgement.total.detach(), judgement.terms, judgement.readings)
+        self._said = {"total": judgement.total.detach(), **judgement.terms}
         return judgement.total
+
+    def losses(self) -> dict[str, float]:
+        """The total and its parts of the one picture that was judged last; empty if none was since the last call."""
+        said, self._said = self._said, None
+        return {} if said is None else {name: float(values[0]) for name, values in said.items()}
+
+
+class Guided(Heard):
+    """The same for an objective that knows what is to be where."""
 
     def of_targets(self, images: Tensor) -> Tensor:
         """See `TargetGuide`."""
         return self.objective.of_targets(images)
-
-    def losses(self) -> dict[str, float]:
-        """The total and its parts of the one picture that was judged last; empty if none was since the last call."""
-        said, self.said = self.said, None
-        if said is None:
-            return {}
-        return {"total": float(said.total[0])} | {name: float(term[0]) for name, term in said.terms.items()}
 
 
 def generate(

@@ -71,8 +71,8 @@ def diffusion_advice(
     return _advice(count, size, grid, changes, guided=mode != "off")
 
 
-def vqgan_advice(count: int, size: tuple[int, int], grid: int) -> str:
-    """The same for a VQGAN."""
+def latents_advice(count: int, size: tuple[int, int], grid: int) -> str:
+    """The same where latents are optimised."""
     return _advice(count, size, grid, [], guided=True)
 
 

@@ -31,11 +31,11 @@ from guidance.heatmaps import HEATMAPS, refusal
 from guidance.judgement import Judgement, Readings, TargetReading, readings
 from guidance.layouts import layout_tensors
 from guidance.sampling import MAX_SEED
+from guidance.seeing import Seeing
 from guidance.settings import ObjectiveSettings
 from guidance.views import Views, draw_views, identity_views
 
 __all__ = ["BoxObjective", "Judgement", "ObjectiveSettings", "Readings", "TargetReading"]
-MIN_PIXELS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +83,18 @@ class BoxObjective:
         reason = refusal(clip, self.settings.heatmap)
         if reason is not None:
             raise ValueError(f"{self.settings.heatmap} does not work with {clip.name}: {reason}")
-        with _full_precision(clip):
+        self._seeing = Seeing(clip, len(self.layouts))
+        with self._seeing.precise():
             self._layouts = layout_tensors(clip, self.layouts, self.settings)
         self.grid, self.notes = self._layouts.grid, self._layouts.notes
-        visual, like = clip.model.visual, clip.model.logit_scale
-        self._mean, self._std = (
-            torch.tensor(values).to(like).view(3, 1, 1) for values in (visual.image_mean, visual.image_std)
-        )
 
     def __call__(self, images: Tensor, step: int) -> Judgement:
-        """Images (B, 3, H, W) in [0, 1] of any size from MIN_PIXELS on; `step` chooses the views."""
+        """Images (B, 3, H, W) in [0, 1] of any size from `seeing.MIN_PIXELS` on; `step` chooses the views."""
         choice = self.settings
         step = whole("step", step, 0, MAX_SEED)
         drawn = (choice.views, self.clip.size, choice.view_strength, choice.legacy_single_view)
         graph = torch.is_grad_enabled() and images.requires_grad
-        with torch.set_grad_enabled(graph), _full_precision(self.clip):
+        with torch.set_grad_enabled(graph), self._seeing.precise():
             views = draw_views(self.seeds, step, *drawn)
             seen = self._look(images, views, graph and choice.needs_map)
             terms = self._terms(seen)
@@ -110,7 +107,7 @@ class BoxObjective:
         """The loss (B, K + 1) of the pictures as they are, without views and gradient: the part of each target, 0 where
         there is none, and what is no target's.
         """
-        with _full_precision(self.clip):
+        with self._seeing.precise():
             seen = self._look(images, identity_views(len(self.layouts), self.clip.size), graph=False)
             each = sum(self._target_terms(seen).values(), torch.zeros_like(self._layouts.shares))
             return torch.cat([each, self._scene(seen)[:, None]], dim=1)
@@ -118,14 +115,13 @@ class BoxObjective:
     @torch.no_grad()
     def read(self, images: Tensor) -> Readings:
         """How the pictures as they are do, with maps: one run of the image tower, no views and no gradient."""
-        with _full_precision(self.clip):
+        with self._seeing.precise():
             seen = self._look(images, identity_views(len(self.layouts), self.clip.size), graph=False)
         return self._readings(seen, seen.maps[:, :, 0])
 
     def _look(self, images: Tensor, views: Views, graph: bool) -> _Seen:
         """One run of the image tower for all views. `graph`: whether the maps are differentiable."""
-        visible = views.of_images(self._resized(images))
-        normal = (visible - self._mean) / self._std
+        normal = self._seeing.views_of(images, views)
         count = normal.shape[1]
         texts = self._layouts.texts.repeat_interleave(count, 0)
         pooled, maps = HEATMAPS[self.settings.heatmap](self.clip, normal.flatten(0, 1), texts, graph)
@@ -191,20 +187,3 @@ class BoxObjective:
             (values * counts).sum(-1) / counts.sum(-1) for values in (cosines, seen.inside, share)
         )
         return readings(self._layouts.phrases, cosine, inside, part, maps)
-
-    def _resized(self, images: Tensor) -> Tensor:
-        """Images at CLIP's size and of its type. ValueError for what are not B images."""
-        shape = tuple(images.shape)
-        if len(shape) != 4 or shape[:2] != (len(self.layouts), 3) or min(shape[2:]) < MIN_PIXELS:
-            raise ValueError(
-                f"the images are {shape}; allowed: ({len(self.layouts)}, 3, H, W) of at least {MIN_PIXELS} pixels"
-            )
-        images = images.to(self._mean)
-        if shape[2:] == self.clip.size:
-            return images
-        return F.interpolate(images, self.clip.size, mode="bilinear", antialias=True, align_corners=False)
-
-
-def _full_precision(clip: Clip) -> torch.autocast:
-    """Second derivatives of cosines are too small for 16 bits, whatever the generator runs in."""
-    return torch.autocast(clip.device.type, enabled=False)

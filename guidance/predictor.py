@@ -13,6 +13,7 @@ from guidance.places import Layout
 from guidance.prediction import NoiseLevel, noise_level, output_for, predicted_x0
 from guidance.regions import Regions, regions
 from guidance.sampling import Sampling
+from guidance.source import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,8 @@ class Prediction:
 @dataclass(frozen=True, eq=False)
 class Predictor:
     """A denoiser for B pictures and, where there are some, their regions, which draw in its place in the share
-    `regions_to` of the scheduler's `steps`: in the share `blank_to` with all else blank.
+    `regions_to` of the scheduler's `steps`: in the share `blank_to` with all else blank. `source`: pictures that the
+    run began with.
     """
 
     denoiser: Denoiser
@@ -39,11 +41,17 @@ class Predictor:
     regions: Regions | None = None
     regions_to: float = 0.0
     blank_to: float = 0.0
+    source: Source | None = None
 
     def repeated(self, times: int) -> Predictor:
         """The same for the B pictures `times` times over."""
         regions = None if self.regions is None else self.regions.repeated(times)
-        return replace(self, denoiser=self.denoiser.repeated(times), regions=regions)
+        source = None if self.source is None else self.source.repeated(times)
+        return replace(self, denoiser=self.denoiser.repeated(times), regions=regions, source=source)
+
+    def held(self, x0: Tensor) -> Tensor:
+        """x0 (B, C, h, w) with what is to stay of the pictures that the run began with."""
+        return x0 if self.source is None else self.source.held(x0)
 
     def __call__(self, scheduler: Any, latents: Tensor, timestep: Tensor, index: int) -> Prediction:
         """For latents (B, C, h, w) at step `index`."""
@@ -51,10 +59,12 @@ class Predictor:
         regions = self.regions if index / self.steps < self.regions_to else None
         output = (self.denoiser if regions is None else regions.rest)(scheduler, latents, timestep)
         found = Prediction(output, predicted_x0(scheduler, level, latents, output), level)
-        if regions is None:
-            return found
-        blank = index / self.steps < self.blank_to
-        return found.moved(scheduler, regions.fused(scheduler, level, latents, timestep, found.x0, blank))
+        x0 = found.x0
+        if regions is not None:
+            blank = index / self.steps < self.blank_to
+            x0 = regions.fused(scheduler, level, latents, timestep, self.held(x0), blank)
+        x0 = self.held(x0)
+        return found if x0 is found.x0 else found.moved(scheduler, x0)
 
 
 def predictor(
@@ -64,12 +74,13 @@ def predictor(
     sampling: Sampling,
     steps: int,
     grid: tuple[int, int],
+    source: Source | None = None,
 ) -> Predictor:
     """For a pipeline, B prompts and their layouts, if they have any: with regions where the settings ask for them.
-    `steps`: of the scheduler. `grid`: (h, w) of the latents.
+    `steps`: of the scheduler. `grid`: (h, w) of the latents. `source`: pictures that they begin with, if any.
     """
     prompted = denoiser(pipe, prompts, sampling)
     if not (sampling.weight and sampling.regions_to and layouts):
-        return Predictor(prompted, steps)
+        return Predictor(prompted, steps, source=source)
     places = regions(pipe, layouts, prompted, sampling, grid)
-    return Predictor(prompted, steps, places, sampling.regions_to, sampling.blank_to)
+    return Predictor(prompted, steps, places, sampling.regions_to, sampling.blank_to, source)

@@ -18,6 +18,8 @@ from PIL import Image, PngImagePlugin
 
 from explain.images import read_image
 from guidance.boxes import Box, Layout, Region, parse_boxes, read_region, targets
+from guidance.edit_settings import EditSettings
+from guidance.editing import EditStep
 from guidance.entries import shown
 from guidance.generate import Step
 from guidance.presets import Preset
@@ -45,6 +47,39 @@ class Recipe:
     preset: Preset
 
 
+@dataclass(frozen=True)
+class EditRecipe:
+    """All that is needed to edit a picture again, but the picture."""
+
+    prompt: str
+    words: Mapping[str, float]
+    caption: str
+    box: Box | None
+    generator: str
+    clip: str
+    seed: int
+    settings: EditSettings
+
+
+def edit_record(recipe: EditRecipe, steps: Sequence[EditStep] = ()) -> dict[str, Any]:
+    """A recipe, and how its run went, for JSON."""
+    record = asdict(recipe)
+    if not steps:
+        return record
+    reading = steps[-1].reading
+    words = [
+        {
+            "word": word.text,
+            "share": round(word.share, 4),
+            "height": round(word.height, 4),
+            "weight": word.weight,
+        }
+        for word in reading.words
+    ]
+    final = {"similarity": round(reading.similarity, 4), "words": words}
+    return record | {"losses": _losses(steps), "skipped": _skipped(steps), "final": final}
+
+
 def as_record(recipe: Recipe, steps: Sequence[Step] = ()) -> dict[str, Any]:
     """A recipe, and how its run went, for JSON."""
     record = {
@@ -68,8 +103,7 @@ def as_record(recipe: Recipe, steps: Sequence[Step] = ()) -> dict[str, Any]:
         }
         for reading in steps[-1].readings
     }
-    losses = [{name: round(value, 5) for name, value in step.losses.items()} for step in steps[:-1]]
-    return record | {"losses": losses, "skipped": sum(step.skipped for step in steps), "final": final}
+    return record | {"losses": _losses(steps), "skipped": _skipped(steps), "final": final}
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -137,6 +171,15 @@ def save_gif(pictures: Sequence[Image.Image], file: str | Path | BinaryIO) -> No
     ]
     durations = [100] * (len(frames) - 1) + [2000]
     frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+
+
+def _losses(steps: Sequence[Step] | Sequence[EditStep]) -> list[dict[str, float]]:
+    """Of every step but the finished picture."""
+    return [{name: round(value, 5) for name, value in step.losses.items()} for step in steps[:-1]]
+
+
+def _skipped(steps: Sequence[Step] | Sequence[EditStep]) -> int:
+    return sum(step.skipped for step in steps)
 
 
 def _mask(region: Region) -> dict[str, str]:

@@ -22,6 +22,7 @@ from guidance.prediction import attempt, fresh_scheduler, noise_level, renoised,
 from guidance.predictor import predictor
 from guidance.regions import place_masks
 from guidance.sampling import Sampling, check_size
+from guidance.source import Source
 from guidance.ways import Ways
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class DiffusionProcess:
     """B pictures on their way through `model`, each with noise of its own seed. See `generators.Process`.
 
     The first steps try the candidates, if there are several; the others are the scheduler's. `ways`: where they came
-    to, if another run of the same pictures has found out, and for the next one.
+    to, if another run of the same pictures has found out, and for the next one. `source`: what they begin with, of the
+    size of the sampling.
     """
 
     def __init__(
@@ -46,26 +48,29 @@ class DiffusionProcess:
         sampling: Sampling,
         layouts: Sequence[Layout] = (),
         ways: Ways | None = None,
+        source: Source | None = None,
     ) -> None:
-        self._model, self._sampling = model, sampling
+        self._model, self._sampling, self._source = model, sampling, source
         self._size = check_size(model.size if sampling.size is None else sampling.size, model.grid)
         height, width = (side // model.grid for side in self._size)
         self._grid = height, width
         device = model.pipe._execution_device
         self._scheduler = fresh_scheduler(model.pipe.scheduler, sampling.steps, device)
         steps = len(self._scheduler.timesteps)
-        self._predictor = predictor(model.pipe, prompts, layouts, sampling, steps, self._grid)
+        self._predictor = predictor(model.pipe, prompts, layouts, sampling, steps, self._grid, source)
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._travel = [torch.Generator().manual_seed(seed ^ TRAVEL) for seed in seeds]
-        self._latents: Tensor | None = self._noise(self._generators)
+        self._begun = 0 if source is None else source.left_out(sampling.steps)
+        self._latents: Tensor | None = self._noise(self._generators, None if source is None else source.noise)
         self._search: Search | None = None
         self._ways = Ways() if ways is None else ways
-        self._rounds, self._walked, self._index, self._seeds = 0, 0, 0, tuple(seeds)
+        self._rounds, self._walked, self._index, self._seeds = 0, self._begun, 0, tuple(seeds)
         if sampling.acts and sampling.candidates > 1:
             places = [place_masks(layout, self._grid) for layout in layouts]
             self._search = Search(len(seeds), sampling.candidates, places)
             self._rounds = len(self._search.rounds)
-            self._walked = max(1, min(steps - 1, round(sampling.judged_at * steps)))
+            left = steps - self._begun
+            self._walked += max(1, min(left - 1, round(sampling.judged_at * left)))
         self._timesteps = timesteps_from(self._scheduler, self._walked)
 
     @property
@@ -148,14 +153,19 @@ class DiffusionProcess:
             self._noise(each) if number else self._latents
             for number, each in zip(numbers, draws, strict=True)
         ]
-        return walk(self._predictor, attempt(self._scheduler), noises, draws, self._walked)
+        steps = range(self._begun, self._walked)
+        return walk(self._predictor, attempt(self._scheduler), noises, draws, steps)
 
-    def _noise(self, generators: list[torch.Generator]) -> Tensor:
-        """What a run begins with (B, C, h, w)."""
+    def _noise(self, generators: list[torch.Generator], given: Tensor | None = None) -> Tensor:
+        """What a run begins with (B, C, h, w): noise, drawn where none is given, and in it the source."""
         model, embeddings = self._model, self._predictor.denoiser.embeddings
-        shape = len(generators), model.pipe.unet.config.in_channels, *self._grid
-        noise = randn_tensor(shape, generator=generators, device=embeddings.device, dtype=embeddings.dtype)
-        return noise * self._scheduler.init_noise_sigma
+        shape, like = (len(generators), model.pipe.unet.config.in_channels, *self._grid), embeddings
+        noise = given
+        if noise is None:
+            noise = randn_tensor(shape, generator=generators, device=like.device, dtype=like.dtype)
+        if self._source is None:
+            return noise * self._scheduler.init_noise_sigma
+        return self._source.noisy(self._scheduler, noise.to(like), self._scheduler.timesteps[self._begun])
 
     def _there_and_back(
         self,
@@ -198,7 +208,7 @@ class DiffusionProcess:
         if guide is not None and mode == "x0":
             with checkpointed(decoder):
                 found = descend(guide, lambda x: decoded(decoder, x), prediction.x0, number, self._sampling)
-            prediction = prediction.moved(scheduler, found.latents)
+            prediction = prediction.moved(scheduler, predict.held(found.latents))
         latents = step_with(scheduler, prediction.output, timestep, latents, generators)
         if found is not None:
             return replace(found, latents=latents)

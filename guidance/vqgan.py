@@ -24,10 +24,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from guidance.decoding import cell, checkpointed, frozen
-from guidance.generators import Advance, Guide
-from guidance.gradients import clamp_with_gradient, pull
-from guidance.memory import vqgan_advice, within_memory
+from guidance.decoding import cell, frozen
+from guidance.gradients import clamp_with_gradient
+from guidance.latents import LatentProcess
 from guidance.opening import opened
 from guidance.places import Layout
 from guidance.sampling import Sampling, check_pictures, check_size
@@ -59,9 +58,20 @@ class VQGAN:
         return cell(self.model)
 
     @property
+    def network(self) -> Any:
+        """What decodes."""
+        return self.model
+
+    @property
     def codebook(self) -> Tensor:
         """Its entries (N, D)."""
         return self.model.quantize.embedding.weight
+
+    @property
+    def code_span(self) -> tuple[Tensor, Tensor]:
+        """The least and the largest number of each channel of the codebook, (1, D, 1, 1)."""
+        codes = self.codebook.float()
+        return codes.amin(0).view(1, -1, 1, 1), codes.amax(0).view(1, -1, 1, 1)
 
     def begin(
         self,
@@ -70,82 +80,27 @@ class VQGAN:
         sampling: Sampling,
         layouts: Sequence[Layout] = (),
         ways: Ways | None = None,
-    ) -> VQGANProcess:
+    ) -> LatentProcess:
         """One picture for each seed. Prompts and layouts are the guide's affair, and only counted here; there are no
         candidates.
         """
         check_pictures(prompts, seeds, layouts)
-        return VQGANProcess(self, seeds, sampling)
+        height, width = check_size(self.size if sampling.size is None else sampling.size, self.grid)
+        grid = height // self.grid, width // self.grid
+        starts = [start(self.codebook, grid, seed, sampling.start) for seed in seeds]
+        return LatentProcess(self, starts, sampling.steps, sampling.learning_rate, span=self.code_span)
+
+    @torch.no_grad()
+    def latents(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] -> (B, D, h, w), float32, not quantised."""
+        low, high = self.span
+        return self.model.encode((low + images * (high - low)).to(self.codebook)).latents.float()
 
     def images(self, latents: Tensor) -> Tensor:
         """(B, D, h, w), not quantised -> (B, 3, H, W), float32 in [0, 1]. Differentiable."""
         low, high = self.span
         decoded = self.model.decode(latents.to(self.model.dtype), return_dict=False)[0]
         return clamp_with_gradient((decoded.float() - low) / (high - low), 0.0, 1.0)
-
-
-class VQGANProcess:
-    """B pictures on their way, each with optimiser state of its own. See `generators.Process`."""
-
-    def __init__(self, vqgan: VQGAN, seeds: Sequence[int], sampling: Sampling) -> None:
-        self._vqgan, self.total = vqgan, sampling.steps
-        self._size = check_size(vqgan.size if sampling.size is None else sampling.size, vqgan.grid)
-        codes = vqgan.codebook
-        grid = self._size[0] // vqgan.grid, self._size[1] // vqgan.grid
-        # One tensor for each picture, so that the optimiser can leave one out, moments and all.
-        self._latents = [start(codes, grid, seed, sampling.start) for seed in seeds]
-        self._optimizer = torch.optim.Adam(self._latents, lr=sampling.learning_rate)
-        self._range = tuple(edge.float().view(1, -1, 1, 1) for edge in (codes.amin(0), codes.amax(0)))
-        self._index = 0
-
-    @property
-    def latents(self) -> Tensor:
-        """z (B, D, h, w) as it stands, not quantised."""
-        return torch.cat(self._latents)
-
-    def advance(self, guide: Guide | None = None) -> Advance:
-        """One step of Adam. ValueError without a guide; RuntimeError after the last."""
-        if guide is None:
-            raise ValueError(
-                "a VQGAN without a guide has nothing to optimise; allowed: a guide for every step"
-            )
-        if not self._latents:
-            raise RuntimeError("this run ended when memory ran out")
-        if self._index == self.total:
-            raise RuntimeError(f"all {self.total} steps of this run are done")
-        return self._within_memory(lambda: self._advance(guide))
-
-    def finish(self) -> Tensor:
-        """The pictures (B, 3, H, W), float32 in [0, 1]."""
-        if not self._latents or self._index < self.total:
-            raise RuntimeError(f"{self._index} of {self.total} steps are done; allowed: all")
-        return self._within_memory(self._finish)
-
-    @torch.no_grad()
-    def _finish(self) -> Tensor:
-        return self._vqgan.images(torch.cat(self._latents))
-
-    @torch.no_grad()
-    def _advance(self, guide: Guide) -> Advance:
-        with checkpointed(self._vqgan.model):
-            found = pull(guide, self._vqgan.images, torch.cat(self._latents), self._index)
-        for latents, gradient, finite in zip(self._latents, found.gradients, found.finite, strict=True):
-            latents.grad = gradient.unsqueeze(0) if finite else None
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        for latents in self._latents:
-            latents.clamp_(*self._range)
-        self._index += 1
-        return Advance(self._index - 1, self.total, found.images, found.losses, ~found.finite)
-
-    def _within_memory(self, run: Any) -> Any:
-        return within_memory(
-            run, self._free, lambda: vqgan_advice(len(self._latents), self._size, self._vqgan.grid)
-        )
-
-    def _free(self) -> None:
-        self._latents = []
-        self._optimizer = torch.optim.Adam([torch.zeros(1)])
 
 
 def start(codebook: Tensor, grid: tuple[int, int], seed: int, way: str) -> Tensor:

@@ -249,4 +249,4 @@ def test_advice_names_what_would_help():
         assert other not in text
     assert "a single candidate" in memory.diffusion_advice(1, (512, 768), 8, "x0", True, candidates=8)
     assert "views" not in memory.diffusion_advice(2, (8, 8), 8, "off", preview=False)
-    assert "smaller" not in memory.vqgan_advice(1, (8, 8), 8)
+    assert "smaller" not in memory.latents_advice(1, (8, 8), 8)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from explain.clip import Clip
 from guidance.boxes import Layout
-from guidance.decoding import decoded
+from guidance.decoding import decoded, encoded
 from guidance.generate import pictures
 from guidance.generators import Generator
 from guidance.measuring.conditions import MIRRORED, OWN, Condition
@@ -139,24 +139,9 @@ def reconstructed(generator: Generator, pictures_of: Source) -> Source | None:
 def autoencoder(generator: Generator) -> Callable[[Tensor], Tensor] | None:
     """Pictures (B, 3, H, W) in [0, 1] there and back, of any generator that can encode."""
     if isinstance(generator, VQGAN):
-        return torch.no_grad()(lambda images: _through_vqgan(generator, images))
+        return torch.no_grad()(lambda images: generator.images(generator.latents(images)))
     vae = getattr(getattr(generator, "pipe", None), "vae", None)
-    return None if vae is None else torch.no_grad()(lambda images: _through_vae(vae, images))
-
-
-def _through_vqgan(generator: VQGAN, images: Tensor) -> Tensor:
-    (low, high), codes = generator.span, generator.codebook
-    latents = generator.model.encode((low + images * (high - low)).to(codes)).latents
-    return generator.images(latents)
-
-
-def _through_vae(vae: Any, images: Tensor) -> Tensor:
-    """Without noise: the mean of the latents' distribution where there is one."""
-    like = next(vae.parameters())
-    found = vae.encode((images * 2 - 1).to(like))
-    latents = found.latents if hasattr(found, "latents") else found.latent_dist.mode()
-    latents = (latents - (getattr(vae.config, "shift_factor", None) or 0)) * vae.config.scaling_factor
-    return decoded(vae, latents)
+    return None if vae is None else torch.no_grad()(lambda images: decoded(vae, encoded(vae, images)))
 
 
 def _as_image(picture: Image.Image, size: tuple[int, int]) -> Tensor:

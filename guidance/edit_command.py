@@ -1,0 +1,183 @@
+"""python -m guidance edit: a picture changed until it shows what a prompt says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from explain import load, read_image
+from explain.measuring.commands import check_outputs, ended
+from explain.measuring.progress import Progress
+from guidance.boxes import Box, parse_box
+from guidance.catalogue import GENERATORS
+from guidance.edit_settings import BEGINNINGS, PLACES, WAYS, EditSettings, find_edit
+from guidance.editing import EditStep, edit
+from guidance.generators import Generator
+from guidance.loading import open_generator
+from guidance.memory import GenerationOutOfMemory
+from guidance.records import EditRecipe, edit_record, save_gif, save_png
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when done; 2 after one line on stderr that says what is wrong, 130 after one that says it was interrupted."""
+    options = _parser().parse_args(arguments)
+    errors = (ValueError, OSError, GenerationOutOfMemory)
+    progress = Progress()
+    return ended("guidance edit", lambda: _edited(options, progress), progress, errors=errors)
+
+
+def _edited(options: argparse.Namespace, progress: Progress) -> str:
+    """What is said of the finished picture, which is written with all that was asked for."""
+    check_outputs((options.output, options.gif, options.json))
+    if options.output.suffix.lower() not in ENDINGS:
+        raise ValueError(f"{str(options.output)!r} is no picture; allowed: .png, .jpg, .webp")
+    picture = read_image(options.picture)
+    box, notes = _box(options.box)
+    generator = open_generator(options.generator, options.device)
+    clip = load(_guide(options), options.device)
+    recipe = EditRecipe(
+        options.prompt,
+        _words(options.words),
+        options.caption,
+        box,
+        options.generator,
+        clip.name,
+        options.seed,
+        _settings(options, generator),
+    )
+
+    def run(what: str, settings: EditSettings) -> list[EditStep]:
+        steps = []
+        given = (recipe.prompt, recipe.words, recipe.seed, settings, recipe.box, recipe.caption)
+        for step in edit(generator, clip, picture, *given):
+            steps.append(step)
+            progress(what, step.index, step.total)
+        return steps
+
+    steps = run("edit", recipe.settings)
+    for note in (*notes, *steps[-1].notes):
+        progress.note(f"note: {note}")
+    compared = []
+    if options.compare:
+        without = replace(recipe.settings, objective=replace(recipe.settings.objective, weight=0.0))
+        compared = run("lambda 0", without)
+    return _written(options, recipe, steps, compared)
+
+
+def _written(
+    options: argparse.Namespace, recipe: EditRecipe, steps: Sequence[EditStep], compared: Sequence[EditStep]
+) -> str:
+    record = edit_record(recipe, steps)
+    said = [_said(steps[-1], "")]
+    if compared:
+        record["compared"] = edit_record(recipe, compared)["final"]
+        beside = options.output.with_stem(f"{options.output.stem}-lambda0")
+        compared[-1].image.save(beside)
+        said += [_said(compared[-1], "with lambda 0: "), f"wrote {beside}"]
+    if options.output.suffix.lower() == ".png":
+        save_png(steps[-1].image, record, options.output)
+    else:
+        steps[-1].image.save(options.output)
+    if options.gif is not None:
+        save_gif([step.image for step in steps], options.gif)
+    if options.json is not None:
+        options.json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    return "\n".join([*said, f"wrote {options.output}"])
+
+
+def _said(step: EditStep, before: str) -> str:
+    words = ", ".join(f"{word.text} {word.share:.0%}" for word in step.reading.words)
+    return f"{before}similarity {step.reading.similarity:.3f}; relevance of words: {words}"
+
+
+def _box(written: str | None) -> tuple[Box | None, tuple[str, ...]]:
+    return (None, ()) if written is None else parse_box(written)
+
+
+def _words(written: Sequence[str]) -> Mapping[str, float]:
+    """ "red", or "red=0.5" with a weight."""
+    found: dict[str, float] = {}
+    for each in written:
+        name, given, weight = each.partition("=")
+        try:
+            found[name] = float(weight) if given else 1.0
+        except ValueError:
+            raise ValueError(f"the weight of {name!r} is {weight!r}; allowed: a number from 0 to 1") from None
+    return found
+
+
+def _guide(options: argparse.Namespace) -> str:
+    if options.clip is not None:
+        return options.clip
+    return GENERATORS[options.generator].guide if options.generator in GENERATORS else "toy-vit"
+
+
+def _settings(options: argparse.Namespace, generator: Generator) -> EditSettings:
+    """Those of the way, with what the options change in them."""
+    settings = find_edit(generator, options.way)
+
+    def given(*names: str) -> dict[str, Any]:
+        return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+    objective = given("views") | ({} if options.lambda_words is None else {"weight": options.lambda_words})
+    return replace(
+        settings,
+        sampling=replace(settings.sampling, **given("steps", "weight", "candidates")),
+        objective=replace(settings.objective, **objective),
+        **given("strength", "begin", "where"),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m guidance edit", description="Change a picture until it shows what a prompt says."
+    )
+    parser.add_argument("picture", type=Path, help="the picture, of any size")
+    parser.add_argument("--prompt", required=True, help="the wanted picture, all of it")
+    parser.add_argument(
+        "--words",
+        nargs="+",
+        default=[],
+        metavar="WORD[=WEIGHT]",
+        help="words of the prompt that must count, with weights from 0 to 1",
+    )
+    parser.add_argument("--caption", default="", help="what the picture shows now")
+    parser.add_argument(
+        "--box",
+        metavar="'PHRASE: LEFT, TOP, RIGHT, BOTTOM'",
+        help="the change stays within, and the phrase says what is to be there; in fractions of the picture",
+    )
+    parser.add_argument("--way", help=f"of {', '.join(WAYS)} (default: the generator's first)")
+    parser.add_argument(
+        "--generator", default="toy-sd", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)"
+    )
+    parser.add_argument("--clip", help="the model that guides (default: the generator's own, else toy-vit)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same seed makes the same picture (default: 0)"
+    )
+    parser.add_argument("--steps", type=int, help="in place of the settings'")
+    parser.add_argument("--strength", type=float, help="how much of the picture may go, above 0, up to 1")
+    parser.add_argument("--begin", help=f"of {', '.join(BEGINNINGS)}")
+    parser.add_argument("--where", help=f"without a box, of {', '.join(PLACES)}")
+    parser.add_argument("--candidates", type=int, help="noises that are tried")
+    parser.add_argument("--weight", type=float, help="of the guidance; 0 leaves the diffusion model alone")
+    parser.add_argument(
+        "--lambda", dest="lambda_words", type=float, help="of the words' relevance; 0 leaves them out"
+    )
+    parser.add_argument("--views", type=int, help="of the picture, that CLIP is shown in a step")
+    parser.add_argument(
+        "--compare", action="store_true", help="the same with lambda 0 too, written beside the picture"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("out.png"), help="the picture (default: out.png)"
+    )
+    parser.add_argument("--gif", type=Path, help="the run as an animation")
+    parser.add_argument("--json", type=Path, help="the run as JSON")
+    return parser

@@ -1,0 +1,99 @@
+"""What an edit can be told, and the settings that it has where it is told nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from guidance.catalogue import GENERATORS
+from guidance.entries import choice, shown, within
+from guidance.generators import Generator
+from guidance.sampling import Sampling
+from guidance.text_objective import TextSettings
+
+WAYS = ("diffusion", "latents")
+BEGINNINGS = ("noise", "inversion")
+PLACES = ("everywhere", "auto")
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """ValueError for what is out of range.
+
+    way: "diffusion" gives the picture noise and takes it away by the prompt, steered; "latents" moves the latents of an
+        autoencoder by Adam, as paper A does.
+    sampling: steps, size, and for diffusion all else; for latents the learning rate.
+    objective: what is asked of the picture.
+    edge: how soft the edge of the place is in which the picture may change, as a share of its shorter side.
+
+    For diffusion:
+
+    strength: the share of the steps that the picture is taken through. Low, it keeps what is there; at 1 what may
+        change is drawn anew.
+    begin: the noise is drawn by the seed, or is that from which the model comes back to the picture: "inversion".
+    where: without a box, the picture may change "everywhere", or where the model sees a difference between the prompt
+        and what is there: "auto".
+    threshold: of that difference, from 0 to 1.
+    away: without a box, what classifier-free guidance leads away from is the picture's caption, where there is one.
+
+    For latents:
+
+    source_weight: of the distance to where they began, see `latents.py`.
+    """
+
+    way: str = "diffusion"
+    sampling: Sampling = field(default_factory=Sampling)
+    objective: TextSettings = field(default_factory=TextSettings)
+    strength: float = 0.7
+    begin: str = "noise"
+    where: str = "everywhere"
+    threshold: float = 0.5
+    away: bool = True
+    source_weight: float = 0.0
+    edge: float = 0.03
+
+    def __post_init__(self) -> None:
+        choice("way", self.way, WAYS)
+        choice("begin", self.begin, BEGINNINGS)
+        choice("where", self.where, PLACES)
+        for name, kind in (("sampling", Sampling), ("objective", TextSettings)):
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f"{name} is {shown(getattr(self, name))}; allowed: {kind.__name__}")
+        if not isinstance(self.away, bool):
+            raise ValueError(f"away is {shown(self.away)}; allowed: True, False")
+        for name, least, most in (
+            ("strength", 0.01, 1),
+            ("threshold", 0, 1),
+            ("source_weight", 0, 1e6),
+            ("edge", 0, 0.25),
+        ):
+            object.__setattr__(self, name, within(name, getattr(self, name), least, most))
+
+
+EDITS: Mapping[str, EditSettings] = MappingProxyType(
+    {
+        "diffusion": EditSettings(
+            "diffusion",
+            Sampling(steps=20, norm=0.2, candidates=4, judged_at=0.6, regions_to=0.7, blank_to=0.7),
+            TextSettings(),
+            strength=1.0,
+            where="auto",
+        ),
+        "latents": EditSettings("latents", Sampling(steps=100), TextSettings(), source_weight=1.0),
+    }
+)
+
+
+def find_edit(generator: Generator, way: str | None = None) -> EditSettings:
+    """The settings for a way of editing with a generator, whose first one it is where none is named.
+
+    ValueError for a way that it cannot go.
+    """
+    able = WAYS if generator.kind == "diffusion" else ("latents",)
+    way = able[0] if way is None else way
+    choice("way", way, able)
+    found, entry = EDITS[way], GENERATORS.get(generator.name)
+    if way == "latents" or entry is None or not entry.steps:
+        return found
+    return replace(found, sampling=replace(found.sampling, steps=min(entry.steps, found.sampling.steps)))
