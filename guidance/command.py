@@ -16,6 +16,7 @@ from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
 from guidance.boxes import Layout, parse_box, read_region
 from guidance.catalogue import GENERATORS
+from guidance.entries import shown
 from guidance.generate import Step, generate
 from guidance.generators import Generator
 from guidance.loading import open_generator
@@ -31,6 +32,7 @@ from guidance.records import (
     save_png,
     with_settings,
 )
+from guidance.rescue import BoxesAndWords
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,8 +54,10 @@ def _made(options: argparse.Namespace) -> str:
     preset = _preset(options, again, generator)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    steps = _followed(generate(generator, clip, layout, options.seed, preset.sampling, preset.objective))
-    record = as_record(Recipe(layout, options.generator, options.clip, options.seed, preset), steps)
+    words, objective = tuple(again["words"]), preset.objective
+    judge = BoxesAndWords(clip, layout, words, options.seed, objective) if words else objective
+    steps = _followed(generate(generator, clip, layout, options.seed, preset.sampling, judge))
+    record = as_record(Recipe(layout, options.generator, options.clip, options.seed, preset, words), steps)
     if options.output.suffix.lower() == ".png":
         save_png(steps[-1].image, record, options.output)
     else:
@@ -92,6 +96,10 @@ def _followed(steps: Any) -> list[Step]:
 def _filled(options: argparse.Namespace) -> dict[str, Any]:
     """The run that is made again, empty if there is none; what the options leave open is taken from there."""
     record = {} if options.source is None else read_record(options.source)
+    # With a prompt of its own, nor the words of the other's.
+    words = [] if options.prompt else record.get("words", [])
+    if not isinstance(words, list):
+        raise ValueError(f"the words are {shown(words)}; allowed: a list of words")
     defaults = {"prompt": None, "generator": "toy-sd", "clip": None, "preset": "best", "seed": 0}
     # With a preset of its own, a run keeps nothing of the other's settings.
     settings = {} if options.preset else {name: record.get(name, {}) for name in ("sampling", "objective")}
@@ -100,7 +108,7 @@ def _filled(options: argparse.Namespace) -> dict[str, Any]:
             setattr(options, name, record.get(name, default))
     if options.clip is None:
         options.clip = GENERATORS[options.generator].guide if options.generator in GENERATORS else "toy-vit"
-    return {name: record.get(name, []) for name in ("boxes", "masks")} | settings
+    return {name: record.get(name, []) for name in ("boxes", "masks")} | settings | {"words": words}
 
 
 def _layout(options: argparse.Namespace, record: dict[str, Any]) -> tuple[Layout, list[str]]:

@@ -37,7 +37,8 @@ Settings = TypeVar("Settings", Sampling, ObjectiveSettings)
 @dataclass(frozen=True)
 class Recipe:
     """All that is needed to make a picture again: a generator, the model that guides it, both by name or folder, and
-    a preset whose settings are the ones that were used.
+    a preset whose settings are the ones that were used. `words`: those of the prompt that were neglected, and count
+    beside the boxes (`rescue.BoxesAndWords`).
     """
 
     layout: Layout
@@ -45,6 +46,7 @@ class Recipe:
     clip: str
     seed: int
     preset: Preset
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def as_record(recipe: Recipe, steps: Sequence[Step] = ()) -> dict[str, Any]:
         "sampling": asdict(recipe.preset.sampling),
         "objective": asdict(recipe.preset.objective),
     }
+    if recipe.words:
+        record["words"] = list(recipe.words)
     if not steps:
         return record
     final = {

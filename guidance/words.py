@@ -9,8 +9,8 @@ to a picture (`explain.textrelevance`), start and end token left out, and w the 
 where in the first a word's weight is that of each of its tokens. r is that of logits in the first and of cosines in the
 second, as the paper's code has it: followed through all layers, it depends on the scale.
 
-Differs from the paper: weights that are all alike, which its code scales to NaN, are all 1; the neglected words are
-chosen by whoever asks, among all but function words where nobody does, and not by a tagger of nouns.
+Differs from the paper: weights that are all alike, which its code scales to NaN, are all 1; which words are neglected
+is decided as everywhere here, see `explain.contentwords`, and not by a tagger of nouns.
 """
 
 from __future__ import annotations
@@ -22,16 +22,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from explain import contentwords
 from explain.clip import Clip
 from explain.prompts import MAX_CHARACTERS, read_prompts
 from explain.words import Word, find_words
 from guidance.entries import shown, text, within
 
 FORMS = ("mean", "neglected")
-THRESHOLD = 0.7  # of `WordReading.height`: what is below is neglected
-_FUNCTION_WORDS = """a an the this that these those some and or but of in on at by to with from for under over near
-is are was were be it its there as into onto"""
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 Chosen = Mapping[str, float] | Sequence[str]  # words of a prompt with weights from 0 to 1, or all of weight 1
 
@@ -87,21 +84,16 @@ def scaled(weights: Sequence[float]) -> tuple[float, ...]:
     return tuple((weight - least) / (most - least) for weight in weights)
 
 
-def neglected(
-    words: Sequence[WordReading], threshold: float = THRESHOLD, among: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """The words that a picture makes little of, each once: those whose `height` is below the threshold.
-
-    `among`: which can be, upper and lower case alike; all of letters but function words, where none are named.
+def neglected(words: Sequence[WordReading], threshold: float = contentwords.NEGLECTED) -> tuple[str, ...]:
+    """The content words that a picture makes little of, each once: those whose `height` is below the threshold's share
+    of the strongest content word's. See `explain.contentwords`.
     """
-    threshold, wanted = within("threshold", threshold, 0, 1), {name.lower() for name in among}
-    found: dict[str, float] = {}
-    for word in words:
-        name = word.text.lower()
-        able = name in wanted if wanted else name not in FUNCTION_WORDS and any(map(str.isalpha, name))
-        if able:  # a word that stands there twice is seen where either is
-            found[word.text] = max(word.height, found.get(word.text, 0.0))
-    return tuple(name for name, height in found.items() if height < threshold)
+    threshold = within("threshold", threshold, 0, 1)
+    heights: dict[str, float] = {}
+    for word in words:  # one that stands there twice is seen where either is
+        heights[word.text] = max(word.height, heights.get(word.text, 0.0))
+    weak = contentwords.neglected(list(heights), list(heights.values()), threshold)
+    return tuple(name for name, is_weak in zip(heights, weak, strict=True) if is_weak)
 
 
 def word_masks(prompted: Sequence[Prompted], length: int) -> tuple[Tensor, Tensor]:

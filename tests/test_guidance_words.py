@@ -120,15 +120,22 @@ def test_neglected_words():
     words = reading(a=0.1, photo=0.69, of=0.2, strawberry=1.0, muffin=0.3)
     assert neglected(words) == ("photo", "muffin")
     assert neglected(words, threshold=0.5) == ("muffin",)
-    assert neglected(words, among=["Muffin", "strawberry", "A"]) == ("a", "muffin")
     assert neglected(words, threshold=0) == ()
     assert neglected([]) == ()
 
 
+def test_words_are_compared_with_the_strongest_content_word():
+    """A strong "a" makes nothing look weak."""
+    assert neglected(reading(a=1.0, red=0.5, cat=0.4)) == ()
+    assert neglected(reading(a=1.0, red=0.5, cat=0.3)) == ("cat",)
+    assert neglected(reading(a=1.0, red=0.0, cat=0.0)) == ()  # nothing to fall behind
+    assert neglected(reading(the=1.0, of=0.1)) == ()
+
+
 def test_a_word_that_stands_twice_is_seen_where_either_is():
-    words = [WordReading("red", 0.1, 0.2), WordReading("red", 0.3, 0.9), WordReading(",", 0, 0)]
-    assert neglected(words) == ()
-    assert neglected(words, threshold=0.95) == ("red",)
+    words = [WordReading("red", 0.1, 0.2), WordReading("red", 0.3, 0.6), WordReading("cat", 0.3, 1.0)]
+    assert neglected(words, threshold=0.5) == ()
+    assert neglected(words) == ("red",)
     with pytest.raises(ValueError, match="threshold is nan"):
         neglected(words, threshold=math.nan)
 

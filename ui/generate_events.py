@@ -21,7 +21,7 @@ from ui.run_drawing import RunDrawing
 BETWEEN = 0.1  # seconds between two pictures on the page while they come
 SEEDS = 100_000  # a new one is below this: short enough to be read out
 
-Answer = tuple[Run, dict[str, Any], Any, str, str]
+Answer = tuple[Run, dict[str, Any], Any, str, Any]
 Shown = tuple[str, dict[str, Any], str, float, float, dict[str, Any], str, float]
 
 
@@ -62,20 +62,35 @@ async def fetch(generator: str, clip: str, progress: gr.Progress = NO_PROGRESS) 
 
 
 def make(*page: Any) -> Iterator[Answer]:
-    """Make the picture; what the page shows, as its steps come. Nothing is yielded inside a `with`."""
+    """Make the picture; what the page shows, as its steps come."""
     with in_plain_words():
         wish = wish_of(*page)
-        runs = making.make(wish)
-        label = choices.generator_label(wish.generator)
+    yield from _made(making.make(wish), wish.generator, wish)
+
+
+def rescue(run: Run | None) -> Iterator[Answer]:
+    """Make the picture again, with the words in mind that it neglects; the link stays that of the boxes."""
+    with in_plain_words():
+        if run is None or not run.finished:
+            raise ValueError("there is no finished picture to rescue words of: press Make the picture")
+    yield from _made(making.rescue(run), run.recipe.generator)
+
+
+def _made(runs: Iterator[Run], generator: str, wish: Wish | None = None) -> Iterator[Answer]:
+    """Nothing is yielded inside a `with`."""
+    with in_plain_words():
+        label = choices.generator_label(generator)
         drawing = RunDrawing()
-    code, query, looked = "", "", 0.0
+    code, looked = "", 0.0
+    query: Any = gr.skip() if wish is None else ""
     while True:
         with in_plain_words():
             run = next(runs, None)
             if run is None:
                 return
             code = code or generate_export.as_python(run)
-            query = query or generate_link.write_query(wish, FIRST)
+            if wish is not None:
+                query = query or generate_link.write_query(wish, FIRST)
             done = run.finished or (run.last is not None and run.last.finished)
             if not done and time.monotonic() - looked < BETWEEN:
                 continue

@@ -47,7 +47,7 @@ SAVERS: Mapping[str, Callable[[Run, Path], Path]] = {
 def as_python(run: Run) -> str:
     """The lines that make the same picture in Python. Texts are written as literals."""
     recipe = run.recipe
-    asked = recipe.preset.sampling
+    asked, words = recipe.preset.sampling, recipe.words
     boxes = [box for target in recipe.layout.targets for box in target.boxes]
     return "\n".join(
         [
@@ -58,6 +58,7 @@ def as_python(run: Run) -> str:
             "from guidance.generate import generate",
             "from guidance.loading import open_generator",
             "from guidance.presets import find_preset",
+            *(["from guidance.rescue import BoxesAndWords"] if words else []),
             "",
             "# Left, top, right, bottom, in fractions of the picture.",
             "boxes = [",
@@ -68,7 +69,11 @@ def as_python(run: Run) -> str:
             f"preset = find_preset({recipe.preset.name!r}, generator)",
             f"sampling = replace(preset.sampling, steps={asked.steps}, weight={asked.weight:g})",
             f"layout = Layout({recipe.layout.prompt!r}, targets(boxes))",
-            f"for step in generate(generator, clip, layout, {recipe.seed}, sampling, preset.objective):",
+            *([f"words = {list(words)!r}  # neglected without"] if words else []),
+            f"asked = BoxesAndWords(clip, layout, words, {recipe.seed}, preset.objective)"
+            if words
+            else "asked = preset.objective",
+            f"for step in generate(generator, clip, layout, {recipe.seed}, sampling, asked):",
             "    print(step.index, step.losses)",
             'step.image.save("picture.png")',
         ]

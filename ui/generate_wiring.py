@@ -31,6 +31,7 @@ class Controls:
     canvas: BoxCanvas
     examples: dict[str, gr.Button]
     make: gr.Button
+    rescue: gr.Button
     stop: gr.Button
     status: gr.Markdown
     generator: Choice
@@ -60,6 +61,7 @@ def connect(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
         button.click(partial(events.show_example, name), None, _shown(c), **QUIET)
     c.new_seed.click(events.new_seed, None, [c.seed], **QUIET)
     running = [_make(c, trigger) for trigger in (c.make.click, c.prompt.submit)]
+    running.append(_rescue(c))
     stopped = c.stop.click(events.stopped, [c.run], [c.view, c.status], cancels=running, **QUIET)
     stopped.then(events.stopped, [c.run], [c.view, c.status], **QUIET)  # a step may have come meanwhile
     _connect_files(c)
@@ -76,6 +78,19 @@ def _make(c: Controls, after: Event) -> Dependency:
     return fetched.success(
         events.make,
         _wish(c),
+        [c.run, c.view, c.status, c.code, c.query],
+        **PRIVATE,
+        **MODEL_LANE,
+        trigger_mode="multiple",
+        show_progress_on=c.status,
+    )
+
+
+def _rescue(c: Controls) -> Dependency:
+    """The models are here: they made the picture whose words are rescued."""
+    return c.rescue.click(
+        events.rescue,
+        [c.run],
         [c.run, c.view, c.status, c.code, c.query],
         **PRIVATE,
         **MODEL_LANE,

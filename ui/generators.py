@@ -51,8 +51,8 @@ def fetch(generator: str, progress: device.Progress | None = None) -> None:
 
 
 def generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
-    """A run, step by step: (True, step) of the guided picture; then, where the generator makes pictures alone,
-    (False, step) of the finished picture that the same seed gives without guidance.
+    """A run, step by step: (True, step) of the guided picture; then, where the generator makes pictures alone, and no
+    words are rescued, (False, step) of the finished picture that the same seed gives without guidance.
 
     Both of recipe's models are on this machine already. ValueError for what cannot be done, also for want of memory.
     """
@@ -64,14 +64,18 @@ def _generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
     from guidance.generate import generate as run
     from guidance.memory import GenerationOutOfMemory
     from guidance.objective import BoxObjective
+    from guidance.rescue import BoxesAndWords
 
     generator, clip = _open(recipe.generator), device.load_model(recipe.clip)
     layout, seed, sampling = recipe.layout, recipe.seed, recipe.preset.sampling
+    asked = recipe.preset.objective
     try:
-        judge = BoxObjective(clip, [layout], [seed], recipe.preset.objective)  # for both: texts are read once
+        judge = BoxObjective(clip, [layout], [seed], asked)  # for both: texts are read once
+        if recipe.words:
+            judge = BoxesAndWords(clip, layout, recipe.words, seed, asked)
         for step in run(generator, clip, layout, seed, sampling, judge):
             yield True, step
-        if generator.kind == "diffusion":
+        if generator.kind == "diffusion" and not recipe.words:
             yield False, finished_alone(generator, clip, layout, seed, sampling, judge)
     except GenerationOutOfMemory as error:
         raise ValueError(str(error)) from error

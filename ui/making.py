@@ -52,8 +52,9 @@ class Wish:
 
 @dataclass(frozen=True)
 class Run:
-    """The steps so far that are kept. `alone`: the same seed without guidance. `words`: the prompt's
-    words and their shares of the relevance in the finished picture, which sum to 1.
+    """The steps so far that are kept. `alone`: the same seed without guidance, or where words are rescued the picture
+    that neglected them. `words`: the prompt's words and their shares of the relevance in the finished picture, which
+    sum to 1; `words_before`: the same of the picture that neglected some.
     """
 
     recipe: Recipe
@@ -61,12 +62,20 @@ class Run:
     steps: tuple[Step, ...] = ()
     alone: Step | None = None
     words: tuple[tuple[str, float], ...] = ()
+    words_before: tuple[tuple[str, float], ...] = ()
     seconds: float = 0.0
     finished: bool = False
 
     @property
     def last(self) -> Step | None:
         return self.steps[-1] if self.steps else None
+
+    @property
+    def neglected(self) -> tuple[str, ...]:
+        """The words of the prompt that the finished picture makes little of."""
+        from guidance.words import WordReading, neglected
+
+        return neglected([WordReading(word, share, share) for word, share in self.words])
 
     @property
     def seconds_left(self) -> float | None:
@@ -78,10 +87,22 @@ class Run:
 
 def make(wish: Wish) -> Iterator[Run]:
     """The run, after every step. Close it to stop."""
-    recipe, notes = wish.read()
+    yield from _made(Run(*wish.read()))
+
+
+def rescue(run: Run) -> Iterator[Run]:
+    """A finished run again, with the words in mind that its picture neglects: the same boxes, seed and settings. Its
+    picture and words stay beside the new ones. ValueError where no word is neglected.
+    """
+    if not run.neglected:
+        raise ValueError("no word of the prompt is neglected in this picture, so there is nothing to rescue")
+    recipe = replace(run.recipe, words=run.neglected)
+    yield from _made(Run(recipe, run.notes, alone=run.last, words_before=run.words))
+
+
+def _made(now: Run) -> Iterator[Run]:
     begun = time.perf_counter()
-    now = Run(recipe, notes)
-    for guided, step in generators.generate(recipe):
+    for guided, step in generators.generate(now.recipe):
         now = replace(now, seconds=time.perf_counter() - begun)
         now = _with(now, step) if guided else replace(now, alone=step)
         yield now

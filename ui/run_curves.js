@@ -128,7 +128,7 @@ const legendNode = (value) => {
     item.append(chipNode(order + 1, target.colour), " ", make("span", "", target.phrase));
     legend.append(item);
   });
-  if (value.alone) legend.append(make("li", "tl-run-dashed", "finished picture without guidance"));
+  if (value.alone) legend.append(make("li", "tl-run-dashed", `finished picture ${besideOf(value)[1]}`));
   return legend;
 };
 

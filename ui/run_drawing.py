@@ -55,7 +55,9 @@ class RunDrawing:
             "palette": scale(PALETTE, 32),
             "frames": [self.frames[step.index] for step in run.steps],
             "alone": frame(run.alone) if run.alone else None,
+            "beside": list(wording.BESIDE_RESCUED if run.recipe.words else wording.BESIDE_GUIDED),
             "words": word_list(run.words),
+            "words_before": word_list(run.words_before),
             "notes": [wording.sentence(note) for note in run.notes],
         }
 

@@ -57,12 +57,18 @@ const drawTile = (tile, value, order, chosen, levels) => {
   tile.alone.hidden = !value.alone;
   if (!value.alone) return;
   tile.tick.style.left = `${100 * clamp(alone || 0, 0, 1)}%`;
-  tile.alone.textContent = `without guidance ${said(value.alone.similarity?.[order], twoDigits)} and ${said(alone, wholePercent)}`;
+  tile.alone.textContent = `${besideOf(value)[1]} ${said(value.alone.similarity?.[order], twoDigits)} and ${said(alone, wholePercent)}`;
 };
 
-const wordsNode = (words) => {
+// Of the finished picture, and of the one beside it that neglected some.
+const wordsNodes = ({ words, words_before: before }) =>
+  [["the finished picture", words], ["the picture before", before]]
+    .filter(([, each]) => each.length)
+    .map(([picture, each]) => wordsNode(each, picture));
+
+const wordsNode = (words, picture) => {
   const block = make("section", "tl-words");
-  block.append(make("p", "tl-hint", "Which words of the prompt count in the finished picture (relevance)"));
+  block.append(make("p", "tl-hint", `Which words of the prompt count in ${picture} (relevance)`));
   const row = make("div", "tl-word-row");
   for (const word of words) {
     const node = make("span", "tl-word");

@@ -15,8 +15,9 @@ head.append(headline, timeLeft, status, newestButton, bar);
 
 const main = stageNode("tl-run-main");
 const alone = stageNode("tl-run-alone");
-alone.title.textContent = "Same seed, no guidance";
+const BESIDE = ["Same seed, no guidance", "without guidance", "With guidance"]; // of runs that do not say
 let aloneStep = null;
+const besideOf = (value) => value.beside ?? BESIDE;
 
 const choice = make("div", "tl-run-choice");
 const overlays = make("div", "tl-run-overlays");
@@ -98,7 +99,7 @@ const drawStep = () => {
   main.canvas.setAttribute("aria-label", `${step?.index === value.total ? "The finished picture" : "The picture on its way"}${over}`);
   if (step) paint(main.canvas, step.picture, step.maps[chosen], levels);
   if (aloneStep) {
-    alone.canvas.setAttribute("aria-label", `The picture of the same seed without guidance${over}`);
+    alone.canvas.setAttribute("aria-label", `The picture ${besideOf(value)[1]}${over}`);
     paint(alone.canvas, aloneStep.picture, aloneStep.maps[chosen], levels);
   }
   tiles.forEach((tile, order) => drawTile(tile, value, order, chosen, levels));
@@ -119,7 +120,7 @@ const drawHead = (value) => {
 
 const draw = () => {
   if (!element.contains(page)) element.querySelector(".tl-run")?.append(page);
-  const value = { boxes: [], targets: [], frames: [], words: [], notes: [], total: 1, ...props.value };
+  const value = { boxes: [], targets: [], frames: [], words: [], words_before: [], notes: [], total: 1, ...props.value };
   const before = isPending(value) && !value.frames.length && steps.length > 0;
   page.classList.toggle("tl-run-before", before); // until its first step comes, the run before stays, paler
   const sentence = announcementOf(value);
@@ -132,8 +133,8 @@ const draw = () => {
     scalePlace.replaceChildren(scaleRow(value.palette ?? []));
   });
   renew("targets", [value.targets, value.boxes], () => drawTargets(value));
-  renew("legend", [value.targets, Boolean(value.alone)], () => legendPlace.replaceChildren(legendNode(value)));
-  renew("words", value.words, () => wordsPlace.replaceChildren(...(value.words.length ? [wordsNode(value.words)] : [])));
+  renew("legend", [value.targets, Boolean(value.alone), value.beside], () => legendPlace.replaceChildren(legendNode(value)));
+  renew("words", [value.words, value.words_before], () => wordsPlace.replaceChildren(...wordsNodes(value)));
   renew("notes", value.notes, () => notesPlace.replaceChildren(...value.notes.map((note) => make("p", "tl-note", note))));
   renew("alone", value.alone?.src ?? null, () => {
     aloneStep = value.alone ? stepFrom(value.alone, value.total) : null;
@@ -142,7 +143,7 @@ const draw = () => {
   page.classList.toggle("tl-run-compared", Boolean(value.alone));
   page.classList.toggle("tl-run-bare", !steps.length);
   page.style.setProperty("--aspect", clamp((value.width || 1) / (value.height || 1), 0.2, 5));
-  main.title.textContent = "With guidance";
+  [alone.title.textContent, , main.title.textContent] = besideOf(value);
   main.title.hidden = !value.alone;
   alone.figure.hidden = !value.alone;
   main.empty.textContent = steps.length ? "" : value.status || PLACEHOLDERS[value.state] || PLACEHOLDERS.empty;

@@ -57,9 +57,14 @@ GENERATE_EXPLAINER = """
   no proof. Look at the picture.
 - The **same seed without guidance** is what the generator makes of the prompt alone. Compare the two.
 - The **words** are coloured by how much the guiding model uses each of them when it looks at the finished picture.
+- **Rescue neglected words** makes the picture again: content words below 70 % of the strongest count beside the boxes.
+  Their numbers may rise without the picture getting better. Compare the two.
 - The built-in generators draw small scenes of Toyland, on any computer. Stable Diffusion wants a GPU.
 - Things do not always come: the generator must be able to draw them, and CLIP must be able to tell them apart.
 """
+# The picture beside the one that is made: its title, what it is in a sentence, and the title of the other one.
+BESIDE_GUIDED = ("Same seed, no guidance", "without guidance", "With guidance")
+BESIDE_RESCUED = ("Before: words neglected", "before the rescue", "Words rescued")
 STORED_RUN = "Shown is a run that was made earlier. Draw boxes of your own, then press **Make the picture**."
 NEARLY_EQUAL = 2.0  # contrast points, out of 100, that are not worth a claim
 SIMILARITY = "itsm"  # the map of the score itself; the others show what the score depends on, or are reversed
@@ -191,12 +196,15 @@ def run_status(run: Run, stopped: bool) -> str:
         return ""
     if stopped:
         return f"At step {step.index} of {step.total}. What is there can still be looked at."
-    return "Now the same seed without guidance." if step.finished else ""
+    return "Now the same seed without guidance." if step.finished and not run.recipe.words else ""
 
 
 def made(run: Run, label: str) -> str:
     """One line under the button after a picture was made."""
-    return f"Made in {run.seconds:.1f} seconds by {label}, guided by {run.recipe.clip}."
+    said = f"Made in {run.seconds:.1f} seconds by {label}, guided by {run.recipe.clip}."
+    if run.recipe.words:
+        return f"{said} Words that count beside the boxes: {', '.join(run.recipe.words)}."
+    return said
 
 
 def score(value: float) -> str:

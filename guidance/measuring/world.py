@@ -38,7 +38,7 @@ def open_edits(name: str) -> ModuleType:
     """The edits of a drawn world: `CHANGES`, `sample_edits(split, count, first)` and `verdict`. ValueError for what is
     no package that draws them.
     """
-    if not _has(name, "edits") or not _has(name, "judging"):
+    if not has_module(name, "edits") or not has_module(name, "judging"):
         raise ValueError(f"{str(name)[:80]!r} is no package that draws edits; allowed: toyland")
     return import_module(f"{name}.edits")
 

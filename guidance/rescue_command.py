@@ -1,0 +1,145 @@
+"""python -m guidance rescue: a picture of a prompt, the words that it neglects, and one in which they count."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from explain import load
+from explain.contentwords import NEGLECTED
+from explain.measuring.commands import check_outputs, ended
+from explain.measuring.progress import Progress
+from guidance.catalogue import GENERATORS
+from guidance.generators import Generator
+from guidance.loading import open_generator
+from guidance.memory import GenerationOutOfMemory
+from guidance.rescue import RescueStep, rescue
+from guidance.rescue_settings import RescueSettings, find_rescue
+from guidance.sampling import Sampling
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when done; 2 after one line on stderr that says what is wrong, 130 after one that says it was interrupted."""
+    options = _parser().parse_args(arguments)
+    errors = (ValueError, OSError, GenerationOutOfMemory)
+    progress = Progress()
+    return ended("guidance rescue", lambda: _rescued(options, progress), progress, errors=errors)
+
+
+def _rescued(options: argparse.Namespace, progress: Progress) -> str:
+    """What is said of both pictures, which are written; of one where no word is neglected."""
+    outputs = options.output, options.rescued
+    check_outputs((*outputs, options.json_file))
+    for path in outputs:
+        if path.suffix.lower() not in ENDINGS:
+            raise ValueError(f"{str(path)!r} is no picture; allowed: .png, .jpg, .webp")
+    if outputs[0].absolute() == outputs[1].absolute():
+        raise ValueError(f"both pictures are {str(outputs[0])!r}; allowed: two files")
+    generator = open_generator(options.generator, options.device)
+    clip = load(_guide(options), options.device)
+    sampling, settings = _chosen(options, generator)
+    ends = []
+    for step in rescue(generator, clip, options.prompt, options.seed, sampling, settings):
+        progress("rescued" if step.rescued else "before", step.index, step.total)
+        if step.finished:
+            ends.append(step)
+    for note in dict.fromkeys(note for end in ends for note in end.notes):
+        progress.note(f"note: {note}")
+    said = []
+    for end, path in zip(ends, outputs, strict=False):
+        end.image.save(path)
+        said += [_said(end), f"wrote {path}"]
+    asked = {"prompt": options.prompt, "generator": options.generator, "clip": clip.name}
+    chosen = {"seed": options.seed, "sampling": asdict(sampling), "settings": asdict(settings)}
+    record = asked | chosen | _record(ends)
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    if options.json_file is not None:
+        options.json_file.write_text(text + "\n", encoding="utf-8")
+    return text if options.json else "\n".join(said)
+
+
+def _said(end: RescueStep) -> str:
+    assert end.reading is not None
+    name = "rescued" if end.rescued else "before"
+    words = ", ".join(f"{word.text} {word.height:.2f}" for word in end.reading.words)
+    weak = ", ".join(end.neglected) or "none"
+    return f"{name}: similarity {end.reading.similarity:.3f}; neglected: {weak}; relevance of words: {words}"
+
+
+def _record(ends: Sequence[RescueStep]) -> dict[str, Any]:
+    """`rescued` is None where no word was neglected."""
+    found: dict[str, Any] = {"before": None, "rescued": None}
+    for end in ends:
+        assert end.reading is not None
+        words = [
+            {"word": word.text, "share": round(word.share, 4), "height": round(word.height, 4)}
+            for word in end.reading.words
+        ]
+        found["rescued" if end.rescued else "before"] = {
+            "similarity": round(end.reading.similarity, 4),
+            "neglected": list(end.neglected),
+            "words": words,
+        }
+    return found
+
+
+def _guide(options: argparse.Namespace) -> str:
+    if options.clip is not None:
+        return options.clip
+    return GENERATORS[options.generator].guide if options.generator in GENERATORS else "toy-vit"
+
+
+def _chosen(options: argparse.Namespace, generator: Generator) -> tuple[Sampling, RescueSettings]:
+    """The generator's own, with what the options change in them."""
+    sampling, settings = find_rescue(generator)
+    names = ("steps", "candidates", "weight")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.lambda_words is not None:
+        settings = replace(settings, objective=replace(settings.objective, weight=options.lambda_words))
+    if options.threshold is not None:
+        settings = replace(settings, threshold=options.threshold)
+    return replace(sampling, **given), settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m guidance rescue",
+        description="Make a picture of a prompt, and again with the words in mind that it neglects.",
+    )
+    parser.add_argument("--prompt", required=True, help="what is to be seen")
+    parser.add_argument(
+        "--generator", default="toy-sd", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)"
+    )
+    parser.add_argument("--clip", help="the model that reads (default: the generator's own, else toy-vit)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same seed makes the same pictures (default: 0)"
+    )
+    parser.add_argument("--lambda", dest="lambda_words", type=float, help="of the words; 0 leaves them out")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        help=f"words below this share of the strongest are neglected (default: {NEGLECTED})",
+    )
+    parser.add_argument("--candidates", type=int, help="noises that the second picture chooses from")
+    parser.add_argument("--steps", type=int, help="of each picture")
+    parser.add_argument("--weight", type=float, help="0 makes the first picture again")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("before.png"),
+        help="the first picture (default: before.png)",
+    )
+    parser.add_argument(
+        "--rescued", type=Path, default=Path("after.png"), help="the second (default: after.png)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json-file", type=Path, help="write JSON here")
+    return parser

@@ -1,0 +1,104 @@
+"""Rescue on the Generate tab: which words are offered, what is made again, and what stands beside it."""
+
+import json
+from dataclasses import replace
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from guidance import __main__ as cli
+from guidance.records import read_record
+from ui import generate_events as events
+from ui import generate_export, making, wording
+from ui.generate_examples import FIRST
+from ui.making import Run
+from ui.run_drawing import RunDrawing
+
+QUICK = replace(FIRST, generator="toy-vqgan", steps=3, seed=0)
+SHARES = (("a", 0.4), ("red", 0.04), ("cat", 0.3), ("and", 0.02), ("blue", 0.02), ("car", 0.22))
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """A finished run, with words of which three are known to be strong."""
+    *_, run = making.make(QUICK)
+    return replace(run, words=SHARES)
+
+
+@pytest.fixture(scope="module")
+def runs(run):
+    return list(making.rescue(run))
+
+
+def test_words_are_neglected_by_the_shares_that_are_shown(run):
+    assert run.neglected == ("red", "blue")  # "car" has 73 % of "cat", "and" is no content word
+
+
+def test_the_same_run_is_made_again_with_the_words(run, runs):
+    last = runs[-1]
+    assert last.finished
+    assert last.recipe == replace(run.recipe, words=("red", "blue"))
+    assert {"similarity", "words"} <= last.steps[0].losses.keys()
+    assert not {"similarity", "words"} & run.steps[0].losses.keys()
+    assert not np.array_equal(last.last.image, run.last.image)
+    assert all(one.alone is run.last for one in runs)
+    assert last.words_before == run.words
+    assert [word for word, _ in last.words] != []
+
+
+def test_both_pictures_are_shown_with_their_words(run, runs):
+    value = RunDrawing().value(runs[-1])
+    before = RunDrawing().value(run)
+    assert value["alone"]["src"] == before["frames"][-1]["src"]
+    assert value["alone"]["src"] != value["frames"][-1]["src"]
+    assert value["beside"] == list(wording.BESIDE_RESCUED)
+    assert before["beside"] == list(wording.BESIDE_GUIDED)
+    assert [word["text"] for word in value["words_before"]] == [word for word, _ in SHARES]
+    assert before["words_before"] == []
+
+
+def test_the_handler_makes_it_and_says_so(run):
+    *_, (made, _, status, code, query) = events.rescue(run)
+    assert made.recipe.words == ("red", "blue")
+    assert status.endswith("Words that count beside the boxes: red, blue.")
+    assert "BoxesAndWords(clip, layout, words, 0, preset.objective)" in code
+    assert query == gr.skip()  # the link is that of the boxes
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (None, "no finished picture to rescue words of: press Make the picture"),
+        ({"finished": False}, "no finished picture"),
+        ({"words": (("red", 0.5), ("cat", 0.5))}, "No word of the prompt is neglected in this picture"),
+        ({"words": ()}, "No word of the prompt is neglected in this picture"),
+    ],
+)
+def test_where_there_is_nothing_to_rescue(run, changes, message):
+    asked = None if changes is None else replace(run, **changes)
+    with pytest.raises(gr.Error, match=message):
+        next(events.rescue(asked))
+
+
+def test_a_rescued_run_is_kept_whole(runs, tmp_path, monkeypatch):
+    """The file of the picture makes it again on the command line, the code in Python."""
+    last = runs[-1]
+    path = generate_export.save_picture(last, tmp_path)
+    assert read_record(path)["words"] == ["red", "blue"]
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["generate", "--from", str(path), "-o", "again.png", "--json", "again.json"]) == 0
+    assert read_record(tmp_path / "again.png") == read_record(path)
+    record = json.loads((tmp_path / "again.json").read_text())
+    assert record["losses"][0].keys() == last.steps[0].losses.keys()
+    exec(generate_export.as_python(last), made := {})
+    assert np.array_equal(made["step"].image, last.last.image)
+
+
+def test_words_of_a_record_are_checked(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    record = read_record(generate_export.save_record(runs[-1], tmp_path))
+    for words, message in (("red", "the words are 'red'"), (["green"], "'green' is not in the prompt")):
+        (tmp_path / "run.json").write_text(json.dumps(record | {"words": words}))
+        assert cli.main(["generate", "--from", "run.json"]) == 2
+        assert message in capsys.readouterr().err
