@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from explain.contentwords import FUNCTION_WORDS
 from guidance.automask import change_mask
 from guidance.boxes import Box, Layout, targets
 from guidance.canvas import Canvas, to_cells, within_box, within_cells
@@ -20,7 +21,6 @@ from guidance.memory import diffusion_advice, latents_advice
 from guidance.source import Source
 from guidance.vqgan import VQGAN
 from guidance.ways import Ways
-from guidance.words import FUNCTION_WORDS
 
 Editor = LatentDiffusion | VQGAN
 
