@@ -20,7 +20,7 @@ from guidance.measuring.world import open_world
 from guidance.memory import GenerationOutOfMemory
 from guidance.rescue_settings import find_rescue
 
-PROMPTS = 100
+PROMPTS = 64
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lambda", dest="lambda_words", type=float, help="in place of the settings'")
     parser.add_argument("--candidates", type=int, help="in place of the settings'")
     parser.add_argument("--steps", type=int, help="in place of the settings'")
-    parser.add_argument("--batch", type=int, default=10, help="pictures made at once (default: 10)")
+    parser.add_argument("--batch", type=int, default=8, help="pictures made at once (default: 8)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
     parser.add_argument(
         "--work", type=Path, metavar="DIR", help="keep what is finished here, and go on from what is here"

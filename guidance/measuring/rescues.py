@@ -36,9 +36,9 @@ class RescuePlan:
 
     data: str = "toyland"
     split: str = "test"
-    prompts: int = 100
+    prompts: int = 64
     first: int = 0
-    batch: int = 10
+    batch: int = 8
 
     def __post_init__(self) -> None:
         whole("prompts", self.prompts, 2, 10_000)
