@@ -98,8 +98,8 @@ def _diffusion(
         sampling = replace(sampling, negative_prompt=asked.caption)
     source = Source(latents, settings.strength_of(boxed=asked.box is not None), masks)
     if settings.begin == "inversion":
-        begun = source.left_out(sampling.steps)
-        noise = inverted_noise(generator.pipe, latents, [asked.caption], sampling.steps, begun)
+        left_out = source.left_out(sampling.steps)
+        noise = inverted_noise(generator.pipe, latents, [asked.caption], sampling.steps, left_out)
         source = replace(source, noise=noise)
     layouts = []
     if asked.box is not None and asked.phrased:
