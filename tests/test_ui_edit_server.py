@@ -6,15 +6,16 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from ui.edit_examples import FIRST
+from ui.edit_examples import EXAMPLES
 from ui.editing import EditWish, edit
 from ui.view import Picture
 
+RECOLOUR = EXAMPLES["Recolour"]
 BOX = {"phrase": "pink tree", "left": 0.1, "top": 0.4, "right": 0.6, "bottom": 1.0}
 ASKED = {
-    "prompt": FIRST.prompt,
+    "prompt": RECOLOUR.prompt,
     "words": ["pink"],
-    "caption": FIRST.caption,
+    "caption": RECOLOUR.caption,
     "box": None,
     "generator": "toy-vqgan",
     "way": "",
@@ -34,7 +35,7 @@ def client(address):
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
     path = tmp_path_factory.mktemp("given") / "scene.png"
-    FIRST.picture.open().save(path)
+    RECOLOUR.picture.open().save(path)
     return path
 
 
@@ -48,9 +49,9 @@ def test_an_edit_equals_the_library(client, scene):
     path, record = ask(client, scene, **changes)
     wish = EditWish(
         Picture(path=str(scene)),
-        FIRST.prompt,
+        RECOLOUR.prompt,
         ("pink",),
-        FIRST.caption,
+        RECOLOUR.caption,
         (BOX,),
         "toy-sd",
         seed=3,
@@ -63,7 +64,7 @@ def test_an_edit_equals_the_library(client, scene):
     assert record["seed"] == 3
     assert record["box"] == BOX
     assert record["words"] == {"pink": 1.0}
-    assert [word["word"] for word in record["before"]["words"]] == FIRST.prompt.split()
+    assert [word["word"] for word in record["before"]["words"]] == RECOLOUR.prompt.split()
     assert len(record["losses"]) == len(run.steps) - 1
 
 

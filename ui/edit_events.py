@@ -127,7 +127,7 @@ def show_example(name: str) -> tuple[Any, ...]:
 
 def shown(wish: EditWish) -> tuple[Any, ...]:
     """Picture, what its box shows, what it shows in words, the text, the words suggested, chips, canvas; then strength,
-    lambda, seed, steps; the way, and the generator.
+    lambda, seed, steps; the way, the generator, and whether the canvas is seen.
     """
     chips = word_picker.picker_value(
         wish.prompt, wish.caption, word_picker.as_tapped(wish.prompt, tuple(wish.words))
@@ -146,6 +146,7 @@ def shown(wish: EditWish) -> tuple[Any, ...]:
         wish.steps,
         wish.way or "diffusion",
         choices.plain("Generator", wish.generator),
+        gr.update(open=bool(wish.boxes)),
     )
 
 
@@ -160,7 +161,7 @@ def read_link(first: EditWish, request: gr.Request) -> tuple[Any, ...]:
     """The wish of the page's address, if it asks for one; and the tab to open. Nothing is made before it is asked."""
     query = dict(request.query_params)
     if query.get("tab") != EDIT_TAB:
-        return tuple(gr.skip() for _ in range(14))
+        return tuple(gr.skip() for _ in range(15))
     wish, problem = edit_link.read_query(query, first)
     if problem:
         gr.Warning(problem, title="About this link")

@@ -45,7 +45,7 @@ def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab, generated: gr.State) -
 
 
 def _picture(first: EditWish) -> dict[str, Any]:
-    """What is edited, and where it may change."""
+    """What is edited."""
     parts = picture_chooser(first.picture, "edit-", 170)
     parts["take_made"] = gr.Button("The picture I made under Generate", size="sm", elem_id="take-made")
     with gr.Row(elem_classes="example-row"):
@@ -80,13 +80,11 @@ def _wanted(first: EditWish) -> dict[str, Any]:
     gr.Markdown(edit_wording.WORDS_LABEL, elem_classes="words-label")
     taps = as_tapped(first.prompt, tuple(first.words))
     parts["picker"] = WordPicker(picker_value(first.prompt, first.caption, taps), elem_id="edit-words")
-    with gr.Accordion("Only here may it change: draw a box", open=False, elem_id="edit-where"):
-        parts["canvas"] = BoxCanvas(edit_events.canvas_on(first.picture, first.boxes), elem_id="edit-box")
     return parts
 
 
 def _made(first: EditWish) -> dict[str, Any]:
-    """The buttons, and how the picture is changed."""
+    """The buttons, where the picture may change, and how it is changed."""
     parts: dict[str, Any] = {}
     with gr.Row(elem_classes="asking-buttons"):
         parts["make"] = gr.Button(
@@ -94,6 +92,10 @@ def _made(first: EditWish) -> dict[str, Any]:
         )
         parts["stop"] = gr.Button("Stop", scale=1, min_width=70, elem_id="edit-stop")
     parts["status"] = gr.Markdown(edit_wording.STORED_EDIT, elem_id="edit-status", elem_classes="status-line")
+    with gr.Accordion(
+        "Only here may it change: draw a box", open=bool(first.boxes), elem_id="edit-where"
+    ) as parts["where"]:
+        parts["canvas"] = BoxCanvas(edit_events.canvas_on(first.picture, first.boxes), elem_id="edit-box")
     parts["way"] = gr.Radio(
         edit_events.WAYS, value="diffusion", label="How it is changed (way)", elem_id="edit-way"
     )

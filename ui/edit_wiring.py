@@ -43,6 +43,7 @@ class Controls:
     caption: gr.Textbox
     prompt: gr.Textbox
     picker: WordPicker
+    where: gr.Accordion
     canvas: BoxCanvas
     make: gr.Button
     stop: gr.Button
@@ -84,7 +85,7 @@ def _given(c: Controls) -> list[Any]:
 
 
 def _shown(c: Controls) -> list[Any]:
-    return [*_given(c), c.strength, c.word_weight, c.seed, c.steps, c.way, c.generator]
+    return [*_given(c), c.strength, c.word_weight, c.seed, c.steps, c.way, c.generator, c.where]
 
 
 def _show_generators(c: Controls, after: Event) -> Dependency:

@@ -12,11 +12,13 @@ const percent = (share) => (share > 0 && share < 0.005 ? "under 1 %" : `${Math.r
 
 const barCell = (share, most) => {
   const cell = make("td");
+  const sides = make("div", "tl-edit-cell");
   const bar = make("span", "tl-edit-bar");
   const filled = make("span");
   filled.style.width = `${most ? (100 * share) / most : 0}%`;
   bar.append(filled);
-  cell.append(make("span", "tl-edit-share", percent(share)), bar);
+  sides.append(make("span", "tl-edit-share", percent(share)), bar);
+  cell.append(sides);
   return cell;
 };
 
