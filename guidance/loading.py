@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,7 +12,10 @@ from explain import weights
 from explain.loading import find_device
 from explain.weights import ModelUnavailable
 from guidance.catalogue import GENERATORS, Entry, available, find
-from guidance.generators import Generator
+
+if TYPE_CHECKING:
+    from guidance.diffusion import LatentDiffusion
+    from guidance.vqgan import VQGAN
 
 __all__ = ["ModelUnavailable", "fetch", "open_generator"]
 
@@ -30,7 +34,9 @@ def fetch(name: str, progress: weights.Progress | None = None) -> None:
         _fetched(entry, repository, patterns, progress)
 
 
-def open_generator(name: str | Path = "toy-sd", device: str = "auto", download: bool = True) -> Generator:
+def open_generator(
+    name: str | Path = "toy-sd", device: str = "auto", download: bool = True
+) -> LatentDiffusion | VQGAN:
     """A generator of the catalogue, or a folder that holds a StableDiffusionPipeline or a VQModel (safetensors alone).
 
     `device`: as `explain.load` takes it. `download`: whether what is missing may be fetched. Nothing is kept here:
@@ -55,7 +61,9 @@ def open_generator(name: str | Path = "toy-sd", device: str = "auto", download: 
     return _opened(entry, folder, preview[0] if preview else None, target)
 
 
-def _opened(entry: Entry, folder: Path, preview: Path | None, device: torch.device) -> Generator:
+def _opened(
+    entry: Entry, folder: Path, preview: Path | None, device: torch.device
+) -> LatentDiffusion | VQGAN:
     if entry.kind == "vqgan":
         from guidance.vqgan import open_vqgan
 

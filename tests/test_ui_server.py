@@ -56,7 +56,14 @@ def still_answers(client: Client, path: Path) -> bool:
 
 def test_all_endpoints_are_public_and_documented(client):
     endpoints = client.view_api(return_format="dict")
-    assert set(endpoints["named_endpoints"]) == {"/explain", "/words", "/tune", "/generate", "/models"}
+    assert set(endpoints["named_endpoints"]) == {
+        "/explain",
+        "/words",
+        "/tune",
+        "/generate",
+        "/edit",
+        "/models",
+    }
     assert not endpoints["unnamed_endpoints"]
     assert all(endpoint["description"] for endpoint in endpoints["named_endpoints"].values())
 

@@ -14,11 +14,15 @@ from ui.view import SPLIT, Picture
 GALLERY_SEEDS = (18, 10, 16, 17, 19, 0)
 
 
-def picture_chooser(picture: Picture, prefix: str = "") -> dict[str, Any]:
+def picture_chooser(picture: Picture, prefix: str = "", height: int = 300) -> dict[str, Any]:
     """The picture box, the drawn scenes under it, and the button that draws another; ids begin with `prefix`."""
     return {
         "image": picture_input(
-            picture.open(), label="Picture", elem_id=f"{prefix}picture", elem_classes="picture-box"
+            picture.open(),
+            label="Picture",
+            elem_id=f"{prefix}picture",
+            elem_classes="picture-box",
+            height=height,
         ),
         "gallery": gr.Gallery(
             [_thumbnail(seed) for seed in GALLERY_SEEDS],

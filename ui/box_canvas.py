@@ -86,16 +86,18 @@ def canvas_value(
     background: str | None = None,
     aspect: float = 1.0,
     alt: str = "",
+    most: int = MOST,
 ) -> dict[str, Any]:
     """The JSON that BoxCanvas shows. `background`: the address of a picture, `alt`: what is on it, in words,
-    `aspect`: its width divided by its height. Boxes may be plain ones, as plain_boxes() gives them.
+    `aspect`: its width divided by its height, `most`: how many boxes there may be. Boxes may be plain ones, as
+    plain_boxes() gives them.
     """
     return {
         "boxes": [_plain(box if isinstance(box, Mapping) else vars(box)) for box in boxes],
         "background": background,
         "aspect": aspect,
         "alt": alt,
-        "most": MOST,
+        "most": most,
     }
 
 

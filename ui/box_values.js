@@ -37,7 +37,8 @@ const warn = (sentence) => {
   say(sentence);
   redraw();
 };
-const warnFull = () => warn(`There are ${most()} boxes, and no more are possible. Remove one first.`);
+const warnFull = () =>
+  warn(most() === 1 ? "There is a box, and no more are possible. Move it, or remove it first." : `There are ${most()} boxes, and no more are possible. Remove one first.`);
 
 // What a visitor has finished goes into the value, and Python hears of it; nothing is sent where nothing changed.
 const send = (sentence) => {

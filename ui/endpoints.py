@@ -1,4 +1,4 @@
-"""The public endpoints, for programs: /explain, /words, /tune, /generate, /models. All else on the page is private."""
+"""The public endpoints, for programs: /explain, /words, /tune, /generate, /edit, /models. All else is private."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import gradio as gr
 from PIL import Image
 
 from ui import device, lesson_endpoint
+from ui.edit_endpoint import BETWEEN, build_edit_endpoint
 from ui.errors import in_plain_words, told
 from ui.generate_examples import FIRST
 from ui.generators import DEFAULT_GENERATOR
@@ -19,8 +20,6 @@ from ui.making import Wish, make, whole
 from ui.picture_input import picture_input
 from ui.view import Picture, parse_prompts
 from ui.words_question import FIRST_PHRASINGS, WordsAsked, ask
-
-BETWEEN = 1.0  # seconds between two pictures that a program is sent; after the first, it can leave at each
 
 
 @told
@@ -122,7 +121,7 @@ def generate(
 
 @told
 def models() -> dict[str, list[dict[str, Any]]]:
-    """List the models and methods that /explain knows, the generators of /generate, and which cannot be had now.
+    """List models and methods of /explain, generators of /generate and /edit, and which cannot be had now.
 
     Returns:
         models: name, label, megabytes, built_in, methods it supports, and unavailable (a reason, or null).
@@ -184,6 +183,7 @@ def build_endpoints() -> None:
         gr.JSON(label="record", visible=False),
     ]
     gr.Button(visible=False).click(generate, wished, made, api_name="generate", **MODEL_LANE)
+    build_edit_endpoint()
     phrased = [
         picture_input(label="image", visible=False),
         gr.Textbox(label="labels", visible=False),

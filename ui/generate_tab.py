@@ -21,8 +21,10 @@ LINK = "Link to these boxes and settings"
 PRESETS = [("Quick look", "fast"), ("Best", "best"), ("As in the paper", "paper")]
 
 
-def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab) -> None:
-    """Lays the tab out in the Blocks that is open, and connects it. `generator`: the one that is chosen first."""
+def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab) -> Controls:
+    """Lays the tab out in the Blocks that is open, and connects it; its components. `generator`: the one that is chosen
+    first.
+    """
     first = replace(FIRST, generator=generator)
     with gr.Row(elem_id="generate-tab", elem_classes="tab-row"):
         with gr.Column(scale=5, min_width=320, elem_classes="asking"):
@@ -33,7 +35,9 @@ def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab) -> None:
             with gr.Accordion("What am I seeing, and what can it not tell me?", open=False):
                 gr.Markdown(wording.GENERATE_EXPLAINER)
     states = {"run": gr.State(None, time_to_live=VIEW_SECONDS), "first": gr.State(first)}
-    connect(Controls(**states, **asking, **answers), tabs, tab)
+    controls = Controls(**states, **asking, **answers)
+    connect(controls, tabs, tab)
+    return controls
 
 
 def _asking(first: Wish) -> dict[str, Any]:

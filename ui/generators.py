@@ -7,16 +7,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ui import device
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from explain.clip import Clip
     from guidance.catalogue import Entry
+    from guidance.edit_process import Editor
+    from guidance.editing import EditStep
     from guidance.generate import Step
-    from guidance.generators import Generator
-    from guidance.records import Recipe
+    from guidance.records import EditRecipe, Recipe
 
 DEFAULT_GENERATOR = os.environ.get("TOKENLIGHT_GENERATOR", "").strip() or "toy-sd"
 
@@ -81,6 +86,49 @@ def _generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
         raise ValueError(str(error)) from error
 
 
+def edit(recipe: EditRecipe, picture: Image.Image, compare: bool) -> Iterator[tuple[str, EditStep]]:
+    """An edit, step by step: ("before", step) is the picture as it was, as an edit of no steps; then ("edit", step);
+    and, with `compare` and where words count, ("without", step): what comes of the same seed if none do.
+
+    Both of recipe's models are on this machine already. ValueError for what cannot be done, also for want of memory.
+    """
+    yield from _edit_there(recipe, picture, compare) if device.ZERO_GPU else _edit(recipe, picture, compare)
+
+
+def _edit(recipe: EditRecipe, picture: Image.Image, compare: bool) -> Iterator[tuple[str, EditStep]]:
+    from guidance.editing import edit as run
+    from guidance.editing import finished
+    from guidance.memory import GenerationOutOfMemory
+    from guidance.ways import Ways
+
+    generator, clip = _open(recipe.generator), device.load_model(recipe.clip)
+    given = (generator, clip, picture, recipe.prompt, recipe.words, recipe.seed)
+    settings, ways = recipe.settings, Ways()  # the noises that are tried are the same for both
+    bare = replace(settings, objective=replace(settings.objective, weight=0.0))
+    try:
+        steps = run(*given, settings, recipe.box, recipe.caption, ways)
+        yield "before", _unchanged(recipe, generator, clip, picture)
+        for step in steps:
+            yield "edit", step
+        if compare and settings.objective.weight and any(recipe.words.values()):
+            yield "without", finished(run(*given, bare, recipe.box, recipe.caption, ways))
+    except GenerationOutOfMemory as error:
+        raise ValueError(str(error)) from error
+
+
+def _unchanged(recipe: EditRecipe, generator: Editor, clip: Clip, picture: Image.Image) -> EditStep:
+    """The picture at the size at which it is edited, and what the guiding model makes of the prompt in it."""
+    from guidance.canvas import read_picture
+    from guidance.editing import EditStep
+    from guidance.generate import as_picture
+    from guidance.text_objective import read_words
+
+    settings = recipe.settings
+    images = read_picture(picture, settings.sampling.size or generator.size).image
+    (reading,) = read_words(clip, images, [recipe.prompt], [recipe.words], settings.objective.form)
+    return EditStep(0, 0, {}, as_picture(images[0]), reading)
+
+
 def warm(generator: str, clip: str) -> None:
     """Opens what a visitor is about to ask for, so that the first picture comes sooner. Only where no generator is open
     yet, and for files that are here. What is wrong is said when somebody asks.
@@ -95,7 +143,7 @@ def warm(generator: str, clip: str) -> None:
 
 
 @lru_cache(maxsize=1)  # only whoever holds the models' lane comes here
-def _open(name: str) -> Generator:
+def _open(name: str) -> Editor:
     from guidance.catalogue import find
     from guidance.loading import open_generator
 
@@ -114,5 +162,16 @@ def _seconds(recipe: Recipe) -> int:
     return min(180, 15 + entry.megabytes // 200 + int(sampling.steps / 2 + asked / 25))
 
 
+def _edit_seconds(recipe: EditRecipe, picture: Image.Image, compare: bool) -> int:
+    """The same for an edit: half a second a step, twice where it is compared, and what candidates ask."""
+    from guidance.catalogue import find
+
+    sampling = recipe.settings.sampling
+    tried = sampling.candidates if sampling.candidates > 1 else 0
+    seconds = (1 + compare) * sampling.steps / 2 + tried * sampling.steps / 25
+    return min(180, 20 + find(recipe.generator).megabytes // 200 + int(seconds))
+
+
 if device.ZERO_GPU:
     _generate_there = spaces.GPU(duration=_seconds)(_generate)
+    _edit_there = spaces.GPU(duration=_edit_seconds)(_edit)

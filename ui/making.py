@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ui import device, generators
 
 if TYPE_CHECKING:
+    from guidance.editing import EditStep
     from guidance.generate import Step
     from guidance.records import Recipe
+
+S = TypeVar("S", "Step", "EditStep")
 
 MOST_KEPT = 120  # steps of a run that can be looked at again; of a longer one every second, third, ...
 OWN_STEPS = 0  # as many as the preset has
@@ -121,13 +124,17 @@ def whole(name: str, value: object) -> int:
     return value
 
 
-def _with(now: Run, step: Step) -> Run:
+def grown(kept: tuple[S, ...], step: S) -> tuple[S, ...]:
+    """The steps of a run that are kept, with another one. The newest is always there; not all of them stay."""
     every = max(1, -(-step.total // MOST_KEPT))
-    notes = tuple(dict.fromkeys([*now.notes, *step.notes]))
-    kept = now.steps
     if kept and kept[-1].index % every:
-        kept = kept[:-1]  # the newest is always there, but does not stay
-    return replace(now, steps=(*kept, step), notes=notes)
+        kept = kept[:-1]
+    return kept + (step,)
+
+
+def _with(now: Run, step: Step) -> Run:
+    notes = tuple(dict.fromkeys([*now.notes, *step.notes]))
+    return replace(now, steps=grown(now.steps, step), notes=notes)
 
 
 def _words(now: Run) -> tuple[tuple[str, float], ...]:

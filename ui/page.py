@@ -11,8 +11,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from ui import compare_tab, device, explain_tab, generate_tab, lesson_section, wording, words_tab
+from ui import compare_tab, device, edit_tab, explain_tab, generate_tab, lesson_section, wording, words_tab
 from ui.compare_events import COMPARE_TAB
+from ui.edit_link import EDIT_TAB
 from ui.endpoints import build_endpoints
 from ui.generate_link import GENERATE_TAB
 from ui.generators import DEFAULT_GENERATOR
@@ -41,7 +42,9 @@ def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENER
                 asked = words_tab.build_tab(model, tabs, worded)
                 lesson_section.build_section(worded, asked.model)
             with gr.Tab("Generate", id=GENERATE_TAB) as generating:
-                generate_tab.build_tab(generator, tabs, generating)
+                generated = generate_tab.build_tab(generator, tabs, generating)
+            with gr.Tab("Edit", id=EDIT_TAB) as editing:
+                edit_tab.build_tab(generator, tabs, editing, generated.run)
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
 

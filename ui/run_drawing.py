@@ -67,7 +67,7 @@ def frame(step: Step) -> dict[str, Any]:
     readings = step.readings
     return {
         "index": step.index,
-        "src": _png(step.image) if step.finished else encoded(shrink(step.image, PREVIEW)),
+        "src": png(step.image) if step.finished else encoded(shrink(step.image, PREVIEW)),
         "maps": [_levels(reading.map) for reading in readings if reading.map is not None],
         "similarity": [round(reading.similarity, 4) for reading in readings],
         "inside": [round(reading.inside, 4) for reading in readings],
@@ -86,7 +86,8 @@ def _levels(heatmap: np.ndarray) -> str:
     return " ".join(bytes(row).hex() for row in np.rint(255 * normalise(heatmap)).astype(np.uint8))
 
 
-def _png(picture: Image.Image) -> str:
+def png(picture: Image.Image) -> str:
+    """A picture as a data address, to the bit."""
     file = BytesIO()
     picture.save(file, format="PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

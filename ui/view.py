@@ -26,13 +26,16 @@ MAX_CHARACTERS = 100_000
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn scene, or a file that a visitor gave us: one of the two."""
+    """A drawn scene, a file that a visitor gave us, or a picture that was made on the page: one of the three."""
 
     scene: toyland.Scene | None = None
     path: str | None = None
+    made: Image.Image | None = None
 
     def open(self) -> Image.Image:
         """The picture at full size, RGB; a file that is no picture we allow is a ValueError."""
+        if self.made is not None:
+            return self.made
         if self.scene is not None:
             return toyland.draw_scene(self.scene, SCENE_PIXELS)
         if self.path is None:

@@ -1,0 +1,238 @@
+"""What happens on the Edit tab. Plain functions, values in and values out; the visitor's page holds the state."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+import toyland
+from ui import (
+    box_canvas,
+    choices,
+    downloads,
+    edit_export,
+    edit_link,
+    edit_wording,
+    editing,
+    generators,
+    word_picker,
+)
+from ui.asking import GALLERY_SEEDS
+from ui.drawing import CANVAS, encoded
+from ui.edit_drawing import drawn
+from ui.edit_examples import EXAMPLES
+from ui.edit_link import EDIT_TAB
+from ui.editing import EditRun, EditWish
+from ui.errors import in_plain_words, told
+from ui.explain_events import NO_PROGRESS, saved_file
+from ui.generate_events import BETWEEN
+from ui.making import Run, whole
+from ui.view import SPLIT, Picture, scene_picture, shrink
+
+Answer = tuple[EditRun, dict[str, Any], Any, str, str]
+Given = tuple[Picture, Any, str, str, str, dict[str, Any], dict[str, Any]]
+
+WAYS = [("Draw anew (diffusion)", "diffusion"), ("Nudge the picture (latents)", "latents")]
+
+
+def wish_of(
+    picture: Picture,
+    prompt: str,
+    picker: Any,
+    caption: str,
+    canvas: Any,
+    generator: str,
+    way: str,
+    strength: Any,
+    word_weight: Any,
+    seed: Any,
+    steps: Any,
+) -> EditWish:
+    """What the page holds, as a wish; what is wrong with it is said when it is read."""
+    prompt, caption = prompt or "", caption or ""
+    return EditWish(
+        picture,
+        prompt,
+        # Not what the chips show, which may be those of a text that was typed over just now.
+        word_picker.chosen_words(prompt, caption, word_picker.taps_of(picker)),
+        caption,
+        tuple(box_canvas.plain_boxes(canvas)),
+        generator,
+        way or "",
+        editing.STRENGTH if strength is None else strength,
+        editing.LAMBDA if word_weight is None else word_weight,
+        whole("seed", seed),
+        whole("steps", steps),
+    )
+
+
+async def fetch(generator: str, progress: gr.Progress = NO_PROGRESS) -> None:
+    """Before a picture is edited: the files of both models come here, while others go on with theirs."""
+    from guidance.catalogue import find
+
+    def said(done: float, what: str) -> None:
+        progress(done, desc=what)
+
+    with in_plain_words():
+        await downloads.wait_for(find(generator).guide, said)
+        await downloads.wait_for(generator, said, generators.fetch)
+
+
+def edit(*page: Any) -> Iterator[Answer]:
+    """Edit the picture; what the page shows, as its steps come. Nothing is yielded inside a `with`."""
+    with in_plain_words():
+        wish = wish_of(*page)
+        runs = editing.edit(wish)
+        label = choices.generator_label(wish.generator)
+    code, query, looked = "", "", 0.0
+    while True:
+        with in_plain_words():
+            run = next(runs, None)
+            if run is None:
+                return
+            code = code or edit_export.as_python(run)
+            query = query or edit_link.write_query(wish)
+            done = run.finished or run.last is None or run.last.finished
+            if not done and time.monotonic() - looked < BETWEEN:
+                continue
+            view = drawn(run)
+        # The first picture takes away what was said before; what a page is still sent after Stop must not.
+        status = edit_wording.edited(run, label) if run.finished else gr.skip() if looked else ""
+        looked = time.monotonic()
+        yield run, view, status, code, query
+
+
+def stopped(run: EditRun | None) -> tuple[Any, str]:
+    """The visitor has seen enough: what is there stays."""
+    if run is None or run.finished or not run.steps:
+        return gr.skip(), "Stopped."
+    return drawn(run, stopped=True), "Stopped."
+
+
+@told
+def show_words(prompt: str, caption: str, picker: Any) -> dict[str, Any]:
+    """The chips of the text as it stands now; what was tapped stays tapped."""
+    return word_picker.picker_value(prompt or "", caption or "", word_picker.taps_of(picker))
+
+
+def show_example(name: str) -> tuple[Any, ...]:
+    """An example's wish, on the page."""
+    return shown(EXAMPLES[name])
+
+
+def shown(wish: EditWish) -> tuple[Any, ...]:
+    """Picture, what its box shows, what it shows in words, the text, the words suggested, chips, canvas; then strength,
+    lambda, seed, steps; the way, the generator, and whether the canvas is seen.
+    """
+    chips = word_picker.picker_value(
+        wish.prompt, wish.caption, word_picker.as_tapped(wish.prompt, tuple(wish.words))
+    )
+    return (
+        wish.picture,
+        wish.picture.open(),
+        wish.caption,
+        wish.prompt,
+        editing.scene_caption(wish.picture),
+        chips,
+        canvas_on(wish.picture, wish.boxes),
+        wish.strength,
+        wish.word_weight,
+        wish.seed,
+        wish.steps,
+        wish.way or "diffusion",
+        choices.plain("Generator", wish.generator),
+        gr.update(open=bool(wish.boxes)),
+    )
+
+
+def canvas_on(picture: Picture, boxes: Any = ()) -> dict[str, Any]:
+    """A canvas for one box on the picture, which is made small: it travels with every event."""
+    opened = picture.open()
+    background = encoded(shrink(opened, CANVAS))
+    return box_canvas.canvas_value(boxes, background, opened.width / opened.height, "Your picture", 1)
+
+
+def read_link(first: EditWish, request: gr.Request) -> tuple[Any, ...]:
+    """The wish of the page's address, if it asks for one; and the tab to open. Nothing is made before it is asked."""
+    query = dict(request.query_params)
+    if query.get("tab") != EDIT_TAB:
+        return tuple(gr.skip() for _ in range(15))
+    wish, problem = edit_link.read_query(query, first)
+    if problem:
+        gr.Warning(problem, title="About this link")
+    return (*shown(wish), gr.update(selected=EDIT_TAB))
+
+
+def take_picture(path: str | None, caption: str, suggested: str) -> tuple[Picture, str, str]:
+    """The visitor filled the picture box; what was said of the drawn scene before is not true of it."""
+    return Picture(path=path), "" if caption == suggested else caption, ""
+
+
+def no_picture() -> tuple[Picture, str]:
+    """The visitor emptied the picture box."""
+    return Picture(), "Now choose a picture."
+
+
+@told
+def show_canvas(picture: Picture) -> dict[str, Any]:
+    """The canvas with another picture; the box of the one before is gone."""
+    return canvas_on(picture)
+
+
+def pick_scene(event: gr.SelectData) -> Given:
+    """A scene of the gallery."""
+    return _given(scene_picture(GALLERY_SEEDS[event.index]))
+
+
+def new_scene() -> Given:
+    """A scene that nobody has seen before, or hardly anybody."""
+    return _given(scene_picture(secrets.randbelow(toyland.SPLITS[SPLIT].count)))
+
+
+@told
+def take_made(run: Run | None) -> Given:
+    """The picture that the visitor made under Generate last."""
+    if run is None or run.last is None or not run.last.finished:
+        raise ValueError("there is no finished picture under Generate yet: make one there, then come back")
+    return _given(Picture(made=run.last.image), run.recipe.layout.prompt)
+
+
+def show_generators(selected: str, way: str) -> tuple[dict[str, Any], str, Any, Any]:
+    """The list of generators, those that cannot be had now greyed, what the chosen one is good for, the ways it can go,
+    and strength, where the way has one.
+    """
+    from guidance.catalogue import GENERATORS
+
+    entry = GENERATORS.get(selected)
+    able = WAYS if entry is None or entry.kind == "diffusion" else WAYS[1:]
+    way = way if way in [name for _, name in able] else able[0][1]
+    note = choices.generator_note(selected) if entry else ""
+    return choices.generators(selected), note, gr.update(choices=able, value=way), show_strength(way)
+
+
+def show_strength(way: str) -> Any:
+    """Strength is a matter of noise: only diffusion has it."""
+    return gr.update(visible=way != "latents")
+
+
+def save_as(kind: str, run: EditRun | None) -> Iterator[str]:
+    """The run as a file of one kind, a key of edit_export.SAVERS."""
+    with in_plain_words():
+        if run is None or not run.steps:
+            raise ValueError("there is nothing to save yet: press Edit the picture")
+        save = partial(edit_export.SAVERS[kind], run)
+    yield from saved_file(save)
+
+
+def _given(picture: Picture, caption: str | None = None) -> Given:
+    """Another picture: it, what the box shows, what it shows in words, the text to change, what was suggested, chips
+    and canvas.
+    """
+    says = editing.scene_caption(picture) if caption is None else caption
+    chips = word_picker.picker_value(says, says)
+    return picture, picture.open(), says, says, says, chips, canvas_on(picture)

@@ -1,0 +1,92 @@
+"""The words of a prompt as chips to tap: those that are on must count.
+
+The template is static and every text is set as text (dom.js), so that nothing a visitor types can become markup:
+Gradio runs what it finds in templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from explain.contentwords import is_content
+from ui.cards import script
+
+MOST = 80  # chips; no model reads more words
+LONGEST = 10_000  # characters of a prompt that is looked at
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+
+class WordPicker(gr.HTML):
+    """Shows what picker_value() returns; a visitor's taps are kept in its `taps`. Event: `input`, after each."""
+
+    def __init__(
+        self, value: dict[str, Any] | None = None, elem_id: str | None = None, render: bool = True
+    ) -> None:
+        super().__init__(
+            value=value or picker_value("", ""),
+            html_template='<div class="tl-picker"></div>',
+            js_on_load=script("word_picker.js"),
+            apply_default_css=False,
+            elem_id=elem_id,
+            elem_classes="word-picker",
+            render=render,  # Gradio passes it when it makes the component again for an update
+        )
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+    def example_payload(self) -> dict[str, Any]:
+        return picker_value("a red cat", "a blue cat")
+
+    def example_value(self) -> dict[str, Any]:
+        return self.example_payload()
+
+
+def words_of(prompt: str) -> tuple[str, ...]:
+    """The words of a prompt, each once, in order."""
+    found: dict[str, str] = {}
+    for word in _WORD.findall(prompt[:LONGEST]):
+        found.setdefault(word.lower(), word)
+    return tuple(found.values())[:MOST]
+
+
+def chosen_words(prompt: str, caption: str, taps: Mapping[str, bool]) -> tuple[str, ...]:
+    """The words that count: as a visitor tapped them, and else all content words that the caption does not have; none
+    where there is no caption to compare with. `taps`: word in small letters -> on or off.
+    """
+    there = {word.lower() for word in words_of(caption)}
+    words = words_of(prompt)
+    fresh = {word for word in words if there and word.lower() not in there and is_content(word)}
+    return tuple(word for word in words if taps.get(word.lower(), word in fresh))
+
+
+def picker_value(prompt: str, caption: str, taps: Mapping[str, bool] | None = None) -> dict[str, Any]:
+    """The JSON that WordPicker shows: every word, whether it is on, and what was tapped."""
+    taps = taps or {}
+    chosen = set(chosen_words(prompt, caption, taps))
+    return {
+        "words": [{"text": word, "on": word in chosen} for word in words_of(prompt)],
+        "taps": dict(taps),
+    }
+
+
+def as_tapped(prompt: str, chosen: tuple[str, ...]) -> dict[str, bool]:
+    """Taps with which these words count, and no others."""
+    wanted = {word.lower() for word in chosen}
+    return {word.lower(): word.lower() in wanted for word in words_of(prompt)}
+
+
+def taps_of(value: object) -> dict[str, bool]:
+    """The taps in what WordPicker holds. ValueError for what no page writes."""
+    taps = value.get("taps") if isinstance(value, Mapping) else value
+    if taps is None:
+        return {}
+    if not isinstance(taps, Mapping) or not all(isinstance(on, bool) for on in taps.values()):
+        raise ValueError(
+            "the words that count are not as the page writes them; allowed: an object of words, on or off"
+        )
+    return {str(word).lower(): on for word, on in taps.items()}
