@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.app_process import CHROMIUM_FLAGS, PATIENCE, ROOT, chromium, running_app
@@ -17,7 +19,9 @@ SIZES = {
     "explain-phone": (390, 1560),
     "compare-desktop": (1366, 1000),
     "words-desktop": (1366, 1000),
+    "lesson-desktop": (1366, 900),
     "generate-desktop": (1366, 1000),
+    "edit-desktop": (1366, 1000),
     "running-phone": (390, 1660),
 }
 COMPARE = "?tab=compare"
@@ -40,8 +44,9 @@ def main(folder: Path = FOLDER) -> None:
         for name, (width, height) in SIZES.items():
             page = browser.new_page(viewport={"width": width, "height": height})
             _OPENED[name.partition("-")[0]](page, address)
-            page.screenshot(path=folder / f"{name}.png")
-            print(folder / f"{name}.png")
+            taken = Image.open(BytesIO(page.screenshot())).convert("RGB")
+            taken.save(folder / f"{name}.webp", lossless=True, quality=100, method=6)
+            print(folder / f"{name}.webp")
         browser.close()
 
 
@@ -70,11 +75,29 @@ def _worded(page: Page, address: str) -> None:
     page.wait_for_timeout(1000)  # animations end
 
 
+def _taught(page: Page, address: str) -> None:
+    """The lesson below the Words tab's matrix, when its first example was learnt."""
+    _worded(page, address)
+    page.locator(".class-pictures img").nth(39).wait_for(timeout=PATIENCE)
+    page.locator("#teach").click()
+    page.locator("#lesson-status", has_text="rounds").wait_for(timeout=PATIENCE)
+    page.locator("#lesson-heading").evaluate("node => node.scrollIntoView()")
+    page.wait_for_timeout(1000)  # animations end
+
+
 def _generated(page: Page, address: str) -> None:
     """The Generate tab with the run that it opens with, and its list of generators."""
     page.goto(address + GENERATE)
     page.locator(".tl-run-page[data-state=finished]").wait_for(timeout=PATIENCE)
     page.locator("#generator optgroup").first.wait_for(state="attached", timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # animations end
+
+
+def _edited(page: Page, address: str) -> None:
+    """The Edit tab with the edit that it opens with, and its list of generators."""
+    page.goto(address + "?tab=edit")
+    page.locator(".tl-edit[data-state=finished]").wait_for(timeout=PATIENCE)
+    page.locator("#edit-generator optgroup").first.wait_for(state="attached", timeout=PATIENCE)
     page.wait_for_timeout(1000)  # animations end
 
 
@@ -90,7 +113,9 @@ _OPENED = {
     "explain": _settled,
     "compare": _compared,
     "words": _worded,
+    "lesson": _taught,
     "generate": _generated,
+    "edit": _edited,
     "running": _running,
 }
 
