@@ -103,6 +103,8 @@ def sample_edits(split: str, count: int, first: int = 0) -> list[DrawnEdit]:
         )
     if count < 1 or first < 0:
         raise ValueError(f"{count} edits from number {first}; allowed: 1 or more, from number 0 or later")
+    if first + count > SPLITS[split].count:  # every edit takes a scene: no need to look at all of them
+        raise ValueError(f"split {split!r} has no {count} edits from number {first}")
     found = list(islice(_edits(split), first, first + count))
     if len(found) < count:
         raise ValueError(f"split {split!r} has no {count} edits from number {first}, only {len(found)}")
