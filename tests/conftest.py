@@ -247,6 +247,12 @@ def picture():
     return Image.fromarray(pixels)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """For what longer lived fixtures compute: with other threads, numbers differ in their last digits."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _seed_and_threads():
     """The same noise in every test; small tensors on a shared machine: more threads would only wait."""

@@ -16,7 +16,21 @@ from PIL import Image
 
 import toyland
 from explain import METHODS, metrics
-from ui import choices, compare_export, device, drawing, export, generate_export, link, page, view, wording
+from ui import (
+    choices,
+    compare_export,
+    device,
+    drawing,
+    edit_export,
+    export,
+    generate_export,
+    lesson_export,
+    link,
+    page,
+    view,
+    wording,
+    words_export,
+)
 from ui import explain_events as events
 from ui.drawing import COLORMAPS, Look
 
@@ -265,14 +279,13 @@ def built():
     return in_a_loop(page.build_page)
 
 
-@pytest.fixture(params=["Explain", "Compare"])
+@pytest.fixture(params=["Explain", "Compare", "Words", "Edit"])
 def picture_state(built, request):
     """The state that holds the visitor's picture, on each tab that has one."""
     states = [
         b for b in built.blocks.values() if isinstance(b, gr.State) and isinstance(b.value, view.Picture)
     ]
-    explain_state, compare_state = states
-    return explain_state if request.param == "Explain" else compare_state
+    return dict(zip(["Explain", "Compare", "Words", "Edit"], states, strict=True))[request.param]
 
 
 def test_a_picture_stays_as_long_as_the_page_is_open(built, picture_state):
@@ -305,13 +318,21 @@ def test_lanes_are_shared_and_only_models_are_in_theirs(built):
         "choose_word",
         "compare",
         "compare_if_new",
+        "words",
+        "ask",
+        "ask_if_put",
+        "tune",
+        "teach",
         "make",
+        "rescue",
         "warm",
         "generate",
+        "edit",
     }
     assert lanes["download"] == {"fetch", "fetch_link"}
-    assert lanes["redraw"] == {"redraw", "redraw_if_restyled"}
-    files = 1 + len(export.SAVERS) + len(compare_export.SAVERS) + len(generate_export.SAVERS)
+    assert lanes["redraw"] == {"redraw", "redraw_if_restyled", "show_words"}
+    tabs = (export, compare_export, words_export, lesson_export, generate_export, edit_export)
+    files = 1 + sum(len(tab.SAVERS) for tab in tabs)
     assert sum(event.concurrency_id == "save" for event in built.fns.values()) == files
     assert (limits["model"], limits["save"]) == ({1}, {2})
 

@@ -158,10 +158,13 @@ def canvas_on(picture: Picture, boxes: Any = ()) -> dict[str, Any]:
 
 
 def read_link(first: EditWish, request: gr.Request) -> tuple[Any, ...]:
-    """The wish of the page's address, if it asks for one; and the tab to open. Nothing is made before it is asked."""
+    """The wish of the page's address, if it asks for one; and the tab to open. Nothing is made before it is asked.
+
+    The first picture becomes the visitor's here, and is no default: one that is lost must not turn into another.
+    """
     query = dict(request.query_params)
     if query.get("tab") != EDIT_TAB:
-        return tuple(gr.skip() for _ in range(15))
+        return first.picture, *(gr.skip() for _ in range(14))
     wish, problem = edit_link.read_query(query, first)
     if problem:
         gr.Warning(problem, title="About this link")
