@@ -253,6 +253,7 @@ def test_the_command(monkeypatch, shelf, directories, drawn, tmp_path, capsys):
 )
 def test_what_the_command_refuses(shelf, directories, capsys, options, said):
     model = ["--generator", str(shelf.folder(cell=4, sample_size=16)), "--clip", str(directories["toy"])]
+    capsys.readouterr()  # what making the folder says, where it was not made before
     assert main(["evaluate-edits", *model, "--edits", "2", "--device", "cpu", *options]) == 2
     error = capsys.readouterr().err
     assert said in error
