@@ -12,8 +12,8 @@ from PIL import Image
 import explain
 import toyland
 from explain import METHODS, metrics
+from ui import answers, compare_export, compare_link, comparison, comparison_drawing, view, wording
 from ui import compare_events as events
-from ui import compare_export, compare_link, comparison, comparison_drawing, device, view, wording
 from ui.comparison import Asked
 from ui.comparison_drawing import Style, Tiles
 
@@ -42,7 +42,7 @@ def no_model(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a model was asked")
 
-    monkeypatch.setattr(device, "compare", refuse)
+    monkeypatch.setattr(answers, "compare", refuse)
 
 
 def test_all_methods_answer_and_equal_the_library(found):

@@ -16,7 +16,7 @@ from PIL import Image
 import app
 import explain
 from explain import catalogue, weights
-from ui import device, downloads
+from ui import answers, device, downloads
 
 ROOT = Path(__file__).resolve().parents[1]
 FAKE_SPACES = """
@@ -67,7 +67,7 @@ def gradio_auto_wrap(function):
     return function
 """
 ON_ZERO_GPU = """
-from ui import device
+from ui import answers, device
 import os, spaces, explain, torch
 from explain import encodings, loading, weights
 from PIL import Image
@@ -91,15 +91,15 @@ def kept():
     return list(loaded), list(loading._loaded), list(downloaded)
 
 before, image = kept(), Image.new("RGB", (90, 60), "red")
-found = device.explain_picture("toy-vit", image, ["a cat", "a dog"], ["itsm"])
+found = answers.explain_picture("toy-vit", image, ["a cat", "a dog"], ["itsm"])
 assert [e.prompt for e in found["itsm"]] == ["a cat", "a dog"]
 try:
-    device.explain_picture("toy-vit", image, ["a cat"], ["nonsense"])
+    answers.explain_picture("toy-vit", image, ["a cat"], ["nonsense"])
     raise SystemExit("an error of the worker was lost")
 except ValueError as error:
     assert "unknown method 'nonsense'" in str(error), error
 try:
-    device.explain_picture(hub, image, ["a cat"], ["itsm"])
+    answers.explain_picture(hub, image, ["a cat"], ["itsm"])
     raise SystemExit("a model was to be downloaded while the GPU was lent")
 except explain.ModelUnavailable as error:
     assert "not on this machine yet" in str(error), error
@@ -107,18 +107,25 @@ assert kept() == before, "what a worker keeps does not come back"
 assert len(spaces.calls) == 2, spaces.calls
 
 before = kept()
-streamed = list(device.compare("toy-vit", image, "a cat", ["itsm", "rollout"], True))
+streamed = list(answers.compare("toy-vit", image, "a cat", ["itsm", "rollout"], True))
 assert [name for name, *_ in streamed] == ["depth", "itsm", "rollout"], streamed
 assert kept() == before and len(spaces.calls) == 3
 
-phrased = device.explain_phrasings("toy-vit", image, ["cat", "boat"], ["a {}", "the {}"])
+phrased = answers.explain_phrasings("toy-vit", image, ["cat", "boat"], ["a {}", "the {}"])
 assert phrased.labels == ("cat", "boat") and len(phrased.decisions) == 2, phrased
 assert kept() == before and 0 < spaces.calls.pop() <= 60
+
+files = {colour: [f"{colour}{number}.png" for number in range(2)] for colour in ("red", "blue")}
+for colour, each in files.items():
+    for number, file in enumerate(each):
+        Image.new("RGB", (60 + number, 40), colour).save(file)
+steps = list(answers.learn("toy-vit", files, 1, 1.0, 2, 0))
+assert steps[-1].reading and kept() == before and 0 < spaces.calls.pop() <= 120
 
 device.fetch(hub)
 assert downloaded, "models are downloaded in this process"
 before = kept()
-assert device.explain_picture(hub, image, ["a cat"], ["itsm"])["itsm"][0].prompt == "a cat"
+assert answers.explain_picture(hub, image, ["a cat"], ["itsm"])["itsm"][0].prompt == "a cat"
 assert kept() == before
 assert 0 < spaces.calls[0] < spaces.calls[3] <= 60, spaces.calls
 print("lent", spaces.calls)
@@ -204,7 +211,7 @@ def test_a_built_in_model_is_not_fetched(hub):
 
 def test_a_question_never_waits_for_a_download(hub):
     with pytest.raises(ValueError, match="not on this machine yet: choose it on the page"):
-        device.explain_picture("ViT-B-16-openai", Image.new("RGB", (9, 9)), ["a cat"], ["itsm"])
+        answers.explain_picture("ViT-B-16-openai", Image.new("RGB", (9, 9)), ["a cat"], ["itsm"])
     assert hub == []
 
 
@@ -331,28 +338,28 @@ def test_a_wrong_device_is_told(not_served, capsys, monkeypatch, name):
 def test_out_of_memory_is_told(error):
     with (
         pytest.raises(ValueError, match="not enough memory for toy-vit"),
-        device._memory_in_plain_words("toy-vit"),
+        device.memory_in_plain_words("toy-vit"),
     ):
         raise error
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(RuntimeError, match="a bug"), device._memory_in_plain_words("toy-vit"):
+    with pytest.raises(RuntimeError, match="a bug"), device.memory_in_plain_words("toy-vit"):
         raise RuntimeError("a bug")
 
 
 def test_the_gpu_is_lent_briefly():
-    assert device._seconds("toy-vit", None, ["a"], ["itsm"]) < 10
-    assert device._seconds("toy-vit", None, ["a"] * 100, ["itsm", "relevance"]) == 60
+    assert answers._seconds("toy-vit", None, ["a"], ["itsm"]) < 10
+    assert answers._seconds("toy-vit", None, ["a"] * 100, ["itsm", "relevance"]) == 60
     assert (
-        device._seconds("toy-vit", None, ["a"], ["occlusion"])
-        > device._seconds("toy-vit", None, ["a"], ["itsm"]) + 5
+        answers._seconds("toy-vit", None, ["a"], ["occlusion"])
+        > answers._seconds("toy-vit", None, ["a"], ["itsm"]) + 5
     )
 
 
 def test_a_model_that_is_loaded_while_the_gpu_is_lent_has_longer():
     built_in, base, large = (
-        device._seconds(name, None, ["a"], ["itsm"])
+        answers._seconds(name, None, ["a"], ["itsm"])
         for name in ("toy-vit", "ViT-B-16-openai", "ViT-L-14-openai")
     )
     assert built_in + 5 <= base < large <= 60

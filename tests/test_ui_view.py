@@ -17,9 +17,9 @@ from PIL import Image
 import toyland
 from explain import METHODS, metrics
 from ui import (
+    answers,
     choices,
     compare_export,
-    device,
     drawing,
     edit_export,
     export,
@@ -50,7 +50,7 @@ def no_model(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a model was asked")
 
-    monkeypatch.setattr(device, "explain_picture", refuse)
+    monkeypatch.setattr(answers, "explain_picture", refuse)
 
 
 def test_prompts_are_lines():

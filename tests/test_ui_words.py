@@ -12,7 +12,7 @@ from PIL import Image
 import explain
 import toyland
 from explain.stabilityreport import verdict
-from ui import device, view, words_drawing, words_export, words_link, words_wording
+from ui import answers, view, words_drawing, words_export, words_link, words_wording
 from ui import words_events as events
 from ui.words_examples import EXAMPLES, FIRST
 from ui.words_question import (
@@ -40,7 +40,7 @@ def no_model(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a model was asked")
 
-    monkeypatch.setattr(device, "explain_phrasings", refuse)
+    monkeypatch.setattr(answers, "explain_phrasings", refuse)
 
 
 def nothing_new(values) -> bool:

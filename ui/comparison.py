@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import toyland
-from ui import device
+from ui import answers
 from ui.view import Picture, Subject, parse_prompts, scene_subject, shrink
 from ui.wording import AS_DRAWN, BACKGROUNDS, USUAL
 
@@ -121,8 +121,8 @@ def compare(asked: Asked, slow: bool, previous: Comparison | None = None) -> Ite
     if slow:
         names += [m.name for m in METHODS.values() if m.own_forwards]
     now = replace(now, lacking={name: lacking[name] for name in METHODS if name in lacking})
-    for name, found, seconds in device.compare(asked.model, image, asked.words, names, asked.random):
-        now = _with_depth(now, found) if name == device.DEPTH else _with_answer(now, name, found, seconds)
+    for name, found, seconds in answers.compare(asked.model, image, asked.words, names, asked.random):
+        now = _with_depth(now, found) if name == answers.DEPTH else _with_answer(now, name, found, seconds)
         now = replace(now, took=time.perf_counter() - begun)
         yield now
     yield replace(now, finished=True)

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from ui import device, lesson_endpoint
+from ui import answers, device, lesson_endpoint
 from ui.edit_endpoint import BETWEEN, build_edit_endpoint
 from ui.errors import in_plain_words, told
 from ui.generate_examples import FIRST
@@ -39,7 +39,7 @@ def explain(image: str | None, prompts: str, model: str, method: str) -> list[di
     """
     asked = parse_prompts(prompts)
     opened = Picture(path=image).open()
-    found = device.explain_picture(model, opened, asked, [method])
+    found = answers.explain_picture(model, opened, asked, [method])
     return [
         {
             "prompt": e.prompt,

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 DEFAULT_GENERATOR = os.environ.get("TOKENLIGHT_GENERATOR", "").strip() or "toy-sd"
 
-if device.ZERO_GPU:
-    import spaces
-
 
 def check(generator: str) -> None:
     """ValueError for an unknown generator."""
@@ -55,16 +52,25 @@ def fetch(generator: str, progress: device.Progress | None = None) -> None:
     fetch_files(generator, progress)
 
 
+def _seconds(recipe: Recipe) -> int:
+    """How long ZeroGPU should lend the GPU: loading, half a second a step, and what candidates ask of the generator,
+    once for the prompt and once for each thing.
+    """
+    from guidance.catalogue import find
+
+    entry, sampling = find(recipe.generator), recipe.preset.sampling
+    tried = sampling.candidates if sampling.candidates > 1 else 0
+    asked = tried * sampling.judged_at * sampling.steps * (1 + len(recipe.layout.targets))
+    return min(180, 15 + entry.megabytes // 200 + int(sampling.steps / 2 + asked / 25))
+
+
+@device.lent(_seconds)
 def generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
     """A run, step by step: (True, step) of the guided picture; then, where the generator makes pictures alone, and no
     words are rescued, (False, step) of the finished picture that the same seed gives without guidance.
 
     Both of recipe's models are on this machine already. ValueError for what cannot be done, also for want of memory.
     """
-    yield from _generate_there(recipe) if device.ZERO_GPU else _generate(recipe)
-
-
-def _generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
     from guidance.generate import finished_alone
     from guidance.generate import generate as run
     from guidance.memory import GenerationOutOfMemory
@@ -86,16 +92,23 @@ def _generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
         raise ValueError(str(error)) from error
 
 
+def _edit_seconds(recipe: EditRecipe, picture: Image.Image, compare: bool) -> int:
+    """The same for an edit: half a second a step, twice where it is compared, and what candidates ask."""
+    from guidance.catalogue import find
+
+    sampling = recipe.settings.sampling
+    tried = sampling.candidates if sampling.candidates > 1 else 0
+    seconds = (1 + compare) * sampling.steps / 2 + tried * sampling.steps / 25
+    return min(180, 20 + find(recipe.generator).megabytes // 200 + int(seconds))
+
+
+@device.lent(_edit_seconds)
 def edit(recipe: EditRecipe, picture: Image.Image, compare: bool) -> Iterator[tuple[str, EditStep]]:
     """An edit, step by step: ("before", step) is the picture as it was, as an edit of no steps; then ("edit", step);
     and, with `compare` and where words count, ("without", step): what comes of the same seed if none do.
 
     Both of recipe's models are on this machine already. ValueError for what cannot be done, also for want of memory.
     """
-    yield from _edit_there(recipe, picture, compare) if device.ZERO_GPU else _edit(recipe, picture, compare)
-
-
-def _edit(recipe: EditRecipe, picture: Image.Image, compare: bool) -> Iterator[tuple[str, EditStep]]:
     from guidance.editing import edit as run
     from guidance.editing import finished
     from guidance.memory import GenerationOutOfMemory
@@ -148,30 +161,3 @@ def _open(name: str) -> Editor:
     from guidance.loading import open_generator
 
     return open_generator(find(name).name, "cuda" if device.ZERO_GPU else device.DEVICE, download=False)
-
-
-def _seconds(recipe: Recipe) -> int:
-    """How long ZeroGPU should lend the GPU: loading, half a second a step, and what candidates ask of the generator,
-    once for the prompt and once for each thing.
-    """
-    from guidance.catalogue import find
-
-    entry, sampling = find(recipe.generator), recipe.preset.sampling
-    tried = sampling.candidates if sampling.candidates > 1 else 0
-    asked = tried * sampling.judged_at * sampling.steps * (1 + len(recipe.layout.targets))
-    return min(180, 15 + entry.megabytes // 200 + int(sampling.steps / 2 + asked / 25))
-
-
-def _edit_seconds(recipe: EditRecipe, picture: Image.Image, compare: bool) -> int:
-    """The same for an edit: half a second a step, twice where it is compared, and what candidates ask."""
-    from guidance.catalogue import find
-
-    sampling = recipe.settings.sampling
-    tried = sampling.candidates if sampling.candidates > 1 else 0
-    seconds = (1 + compare) * sampling.steps / 2 + tried * sampling.steps / 25
-    return min(180, 20 + find(recipe.generator).megabytes // 200 + int(seconds))
-
-
-if device.ZERO_GPU:
-    _generate_there = spaces.GPU(duration=_seconds)(_generate)
-    _edit_there = spaces.GPU(duration=_edit_seconds)(_edit)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ui import device
+from ui import answers, device
 
 if TYPE_CHECKING:
     from guidance.tuning.lesson import LessonStep, Reading
@@ -58,7 +58,7 @@ def learn(asked: LessonAsked) -> Iterator[Lesson]:
     check(asked)
     begun, now = time.perf_counter(), Lesson(asked)
     classes = {name: list(files) for name, files in asked.classes}
-    for step in device.learn(asked.model, classes, asked.shots, asked.weight, asked.epochs, asked.seed):
+    for step in answers.learn(asked.model, classes, asked.shots, asked.weight, asked.epochs, asked.seed):
         now = replace(_with(now, step), seconds=time.perf_counter() - begun)
         yield now
     yield replace(now, finished=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ui import device, generators
+from ui import answers, generators
 
 if TYPE_CHECKING:
     from guidance.editing import EditStep
@@ -141,5 +141,5 @@ def _words(now: Run) -> tuple[tuple[str, float], ...]:
     """Which words of the prompt the guiding model uses when it looks at the finished picture."""
     assert now.last is not None
     prompt = now.recipe.layout.prompt
-    (found,) = device.explain_picture(now.recipe.clip, now.last.image, [prompt], ["relevance"])["relevance"]
+    (found,) = answers.explain_picture(now.recipe.clip, now.last.image, [prompt], ["relevance"])["relevance"]
     return found.tokens

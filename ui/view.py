@@ -12,7 +12,7 @@ from PIL import Image
 
 import toyland
 from toyland.vocabulary import PLACE_NOUNS
-from ui import device
+from ui import answers
 
 if TYPE_CHECKING:
     import explain
@@ -119,7 +119,7 @@ def look(
     started = time.perf_counter()
     methods = tuple(dict.fromkeys(methods))
     image = picture.open()
-    explanations = device.explain_picture(model, image, prompts, methods)
+    explanations = answers.explain_picture(model, image, prompts, methods)
     return View(
         picture=picture,
         shown=shrink(image),
@@ -139,7 +139,7 @@ def select_word(view: View, card: int, word: str) -> View:
         return replace(view, selected={c: w for c, w in view.selected.items() if c != card})
     alone = dict(view.alone)
     if (card, word) not in alone:
-        found = device.explain_picture(view.model, view.picture.open(), [word], view.methods)
+        found = answers.explain_picture(view.model, view.picture.open(), [word], view.methods)
         alone[card, word] = {method: explanations[0] for method, explanations in found.items()}
     return replace(view, alone=alone, selected={**view.selected, card: word})
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from explain.phrasebook import PHRASINGS
 from toyland.art import KINDS
 from toyland.vocabulary import plain_noun
-from ui import device
+from ui import answers
 from ui.view import MAX_CHARACTERS, Picture
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def ask(asked: WordsAsked) -> WordsAnswer:
     """Asks the model; ValueError for what cannot be asked."""
     labels, phrasings = parse_labels(asked.labels), parse_phrasings(asked.phrasings)
     begun = time.perf_counter()
-    found = device.explain_phrasings(asked.model, asked.picture.open(), labels, phrasings)
+    found = answers.explain_phrasings(asked.model, asked.picture.open(), labels, phrasings)
     return WordsAnswer(asked, found, time.perf_counter() - begun)
 
 
