@@ -124,6 +124,11 @@ _ENTRIES = (
 GENERATORS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 
 
+def guide_of(generator: str) -> str:
+    """The CLIP that guides a generator, by name or folder, where nobody names one."""
+    return GENERATORS[generator].guide if generator in GENERATORS else "toy-vit"
+
+
 def find(name: str) -> Entry:
     """The entry of this name; ValueError naming the choices for any other."""
     return named(name, GENERATORS, "generator")

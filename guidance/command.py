@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -15,12 +14,13 @@ from explain import load
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
 from guidance.boxes import Layout, parse_box, read_region
-from guidance.catalogue import GENERATORS
+from guidance.catalogue import GENERATORS, guide_of
 from guidance.entries import shown
 from guidance.generate import Step, generate
 from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
+from guidance.outputs import check_picture, write_run
 from guidance.presets import Preset, find_preset
 from guidance.records import (
     Recipe,
@@ -28,8 +28,6 @@ from guidance.records import (
     make_layout,
     places_of,
     read_record,
-    save_gif,
-    save_png,
     with_settings,
 )
 from guidance.rescue import BoxesAndWords
@@ -45,8 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 def _made(options: argparse.Namespace) -> str:
     """What is said of the finished picture, which is written with all that was asked for."""
     check_outputs((options.output, options.gif, options.json))
-    if options.output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise ValueError(f"{str(options.output)!r} is no picture; allowed: .png, .jpg, .webp")
+    check_picture(options.output)
     again = _filled(options)
     layout, notes = _layout(options, again)
     generator = open_generator(options.generator, options.device)
@@ -58,14 +55,7 @@ def _made(options: argparse.Namespace) -> str:
     judge = BoxesAndWords(clip, layout, words, options.seed, objective) if words else objective
     steps = _followed(generate(generator, clip, layout, options.seed, preset.sampling, judge))
     record = as_record(Recipe(layout, options.generator, options.clip, options.seed, preset, words), steps)
-    if options.output.suffix.lower() == ".png":
-        save_png(steps[-1].image, record, options.output)
-    else:
-        steps[-1].image.save(options.output)
-    if options.gif is not None:
-        save_gif([step.image for step in steps], options.gif)
-    if options.json is not None:
-        options.json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    write_run([step.image for step in steps], record, options.output, options.gif, options.json)
     said = [
         f"{reading.phrase}: similarity {reading.similarity:.3f}, share of its map inside {reading.share_inside:.0%}"
         for reading in steps[-1].readings
@@ -107,7 +97,7 @@ def _filled(options: argparse.Namespace) -> dict[str, Any]:
         if getattr(options, name) is None:
             setattr(options, name, record.get(name, default))
     if options.clip is None:
-        options.clip = GENERATORS[options.generator].guide if options.generator in GENERATORS else "toy-vit"
+        options.clip = guide_of(options.generator)
     return {name: record.get(name, []) for name in ("boxes", "masks")} | settings | {"words": words}
 
 

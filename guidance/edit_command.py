@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +12,14 @@ from explain import load, read_image
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
 from guidance.boxes import Box, parse_box
-from guidance.catalogue import GENERATORS
+from guidance.catalogue import GENERATORS, guide_of
 from guidance.edit_settings import BEGINNINGS, PLACES, WAYS, EditSettings, find_edit
 from guidance.editing import EditStep, edit
 from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
-from guidance.records import EditRecipe, edit_record, save_gif, save_png
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+from guidance.outputs import check_picture, write_run
+from guidance.records import EditRecipe, edit_record
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,12 +33,11 @@ def main(arguments: Sequence[str]) -> int:
 def _edited(options: argparse.Namespace, progress: Progress) -> str:
     """What is said of the finished picture, which is written with all that was asked for."""
     check_outputs((options.output, options.gif, options.json))
-    if options.output.suffix.lower() not in ENDINGS:
-        raise ValueError(f"{str(options.output)!r} is no picture; allowed: .png, .jpg, .webp")
+    check_picture(options.output)
     picture = read_image(options.picture)
     box, notes = _box(options.box)
     generator = open_generator(options.generator, options.device)
-    clip = load(_guide(options), options.device)
+    clip = load(options.clip or guide_of(options.generator), options.device)
     recipe = EditRecipe(
         options.prompt,
         _words(options.words),
@@ -80,14 +77,7 @@ def _written(
         beside = options.output.with_stem(f"{options.output.stem}-lambda0")
         compared[-1].image.save(beside)
         said += [_said(compared[-1], "with lambda 0: "), f"wrote {beside}"]
-    if options.output.suffix.lower() == ".png":
-        save_png(steps[-1].image, record, options.output)
-    else:
-        steps[-1].image.save(options.output)
-    if options.gif is not None:
-        save_gif([step.image for step in steps], options.gif)
-    if options.json is not None:
-        options.json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    write_run([step.image for step in steps], record, options.output, options.gif, options.json)
     return "\n".join([*said, f"wrote {options.output}"])
 
 
@@ -110,12 +100,6 @@ def _words(written: Sequence[str]) -> Mapping[str, float]:
         except ValueError:
             raise ValueError(f"the weight of {name!r} is {weight!r}; allowed: a number from 0 to 1") from None
     return found
-
-
-def _guide(options: argparse.Namespace) -> str:
-    if options.clip is not None:
-        return options.clip
-    return GENERATORS[options.generator].guide if options.generator in GENERATORS else "toy-vit"
 
 
 def _settings(options: argparse.Namespace, generator: Generator) -> EditSettings:

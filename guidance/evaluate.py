@@ -8,19 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from explain import load
-from explain.evaluate import as_csv, as_json
+from explain.evaluate import as_csv
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
 from explain.measuring.stretches import write
-from guidance.catalogue import GENERATORS
 from guidance.generators import Generator
-from guidance.loading import open_generator
 from guidance.measuring.conditions import NAMES
 from guidance.measuring.evaluation import Plan
+from guidance.measuring.options import add_models, add_outputs, opened, printed
 from guidance.measuring.report import run
 from guidance.measuring.sheet import save_sheet
 from guidance.measuring.text import as_text
-from guidance.measuring.world import open_world
 from guidance.memory import GenerationOutOfMemory
 from guidance.presets import Preset, find_preset
 
@@ -43,19 +41,17 @@ def _measured(options: argparse.Namespace, progress: Progress) -> str:
     plan = _plan(options)
     folders = [(options.figures, "the pictures"), (options.work, "what is finished")]
     check_outputs((options.json_file, options.csv), folders)
-    world = open_world(plan.data)
-    clip, witness = load(options.clip, options.device), load(_witness(options), options.device)
-    judge = world.judging.Judge(options.detector, str(clip.device))
-    generator = open_generator(options.generator, options.device)
+    named = _witness(options)
+    generator, clip, judge = opened(options)
+    witness = load(named, options.device)
     preset, whole = _preset(options, generator)
     report, shown = run(generator, clip, witness, preset, plan, options.work, judge, progress, progress.note)
     report["preset_steps"] = whole
-    for path, text in ((options.json_file, as_json(report)), (options.csv, as_csv(report))):
-        if path is not None:
-            write(path, text)
+    if options.csv is not None:
+        write(options.csv, as_csv(report))
     if options.figures is not None:
         save_sheet(shown, options.figures)
-    return as_json(report) if options.json else as_text(report)
+    return printed(options, report, as_text(report))
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -97,16 +93,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m guidance evaluate",
         description="Measure how well things stand in their boxes, by models that did not guide.",
     )
-    parser.add_argument(
-        "--generator", default="toy-sd", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)"
-    )
-    parser.add_argument("--clip", default="toy-vit", help="the model that guides (default: toy-vit)")
+    add_models(parser, "layouts")
     parser.add_argument(
         "--witness", help="the model that looks at the pictures (default: the other built-in one)"
     )
-    parser.add_argument("--detector", type=Path, metavar="DIR", help="the judge (default: the built-in one)")
-    parser.add_argument("--data", default="toyland", help="a package that draws layouts (default: toyland)")
-    parser.add_argument("--split", default="test", help="test, or validation to choose settings on")
     parser.add_argument(
         "--layouts", type=int, help=f"default: {LAYOUTS}; {PAPER_LAYOUTS} for the preset paper"
     )
@@ -124,12 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--batch", type=int, default=20, help="pictures made at once (default: 20)")
     parser.add_argument("--real", action="store_true", help="rows for real and reconstructed pictures too")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
-    parser.add_argument(
-        "--work", type=Path, metavar="DIR", help="keep what is finished here, and go on from what is here"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--json-file", type=Path, help="write JSON here")
+    add_outputs(parser)
     parser.add_argument("--csv", type=Path, help="write the table of conditions here")
     parser.add_argument(
         "--figures", type=Path, metavar="DIR", help="a sheet of pictures (PNG) in this folder"

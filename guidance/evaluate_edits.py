@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from explain import load
-from explain.evaluate import as_json
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
-from explain.measuring.stretches import write
-from guidance.catalogue import GENERATORS
 from guidance.edit_settings import WAYS, find_edit
-from guidance.loading import open_generator
 from guidance.measuring.edit_report import as_text, run
 from guidance.measuring.edits import EditPlan
+from guidance.measuring.options import add_models, add_outputs, opened, printed
 from guidance.measuring.sheet import save_sheet
-from guidance.measuring.world import open_world
 from guidance.memory import GenerationOutOfMemory
 
 EDITS = 200
@@ -40,10 +35,7 @@ def _measured(options: argparse.Namespace, progress: Progress) -> str:
     check_outputs(
         (options.json_file,), [(options.figures, "the pictures"), (options.work, "what is finished")]
     )
-    world = open_world(plan.data)
-    clip = load(options.clip, options.device)
-    judge = world.judging.Judge(options.detector, str(clip.device))
-    generator = open_generator(options.generator, options.device)
+    generator, clip, judge = opened(options)
     settings = find_edit(generator, options.way)
     if options.steps is not None:
         settings = replace(settings, sampling=replace(settings.sampling, steps=options.steps))
@@ -51,11 +43,9 @@ def _measured(options: argparse.Namespace, progress: Progress) -> str:
         settings = replace(settings, objective=replace(settings.objective, weight=options.lambda_words))
     given = (plan, options.conditions, options.work, judge, progress, progress.note)
     report, shown = run(generator, clip, settings, *given)
-    if options.json_file is not None:
-        write(options.json_file, as_json(report))
     if options.figures is not None:
         save_sheet(shown, options.figures)
-    return as_json(report) if options.json else as_text(report)
+    return printed(options, report, as_text(report))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,13 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m guidance evaluate-edits",
         description="Measure whether edited pictures show what was asked for, by a detector that did not guide.",
     )
-    parser.add_argument(
-        "--generator", default="toy-sd", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)"
-    )
-    parser.add_argument("--clip", default="toy-vit", help="the model that guides (default: toy-vit)")
-    parser.add_argument("--detector", type=Path, metavar="DIR", help="the judge (default: the built-in one)")
-    parser.add_argument("--data", default="toyland", help="a package that draws edits (default: toyland)")
-    parser.add_argument("--split", default="test", help="test, or validation to choose settings on")
+    add_models(parser, "edits")
     parser.add_argument("--edits", type=int, default=EDITS, help=f"how many (default: {EDITS})")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="the first edit's number")
     parser.add_argument("--way", help=f"of {', '.join(WAYS)} (default: the generator's first)")
@@ -78,12 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--steps", type=int, help="in place of the settings'")
     parser.add_argument("--lambda", dest="lambda_words", type=float, help="in place of the settings'")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
-    parser.add_argument(
-        "--work", type=Path, metavar="DIR", help="keep what is finished here, and go on from what is here"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--json-file", type=Path, help="write JSON here")
+    add_outputs(parser)
     parser.add_argument(
         "--figures", type=Path, metavar="DIR", help="a sheet of pictures (PNG) in this folder"
     )

@@ -5,18 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from explain import load
-from explain.evaluate import as_json
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
-from explain.measuring.stretches import write
-from guidance.catalogue import GENERATORS
-from guidance.loading import open_generator
+from guidance.measuring.options import add_models, add_outputs, opened, printed
 from guidance.measuring.rescue_report import as_text, report
 from guidance.measuring.rescues import RescuePlan, RescueRuns
-from guidance.measuring.world import open_world
 from guidance.memory import GenerationOutOfMemory
 from guidance.rescue_settings import find_rescue
 
@@ -37,10 +31,7 @@ def _measured(options: argparse.Namespace, progress: Progress) -> str:
     """The report as it is printed; what was asked for in files is written."""
     plan = RescuePlan(options.data, options.split, options.prompts, options.first, options.batch)
     check_outputs((options.json_file,), [(options.work, "what is finished")])
-    world = open_world(plan.data)
-    clip = load(options.clip, options.device)
-    judge = world.judging.Judge(options.detector, str(clip.device))
-    generator = open_generator(options.generator, options.device)
+    generator, clip, judge = opened(options)
     sampling, settings = find_rescue(generator)
     given = {
         name: getattr(options, name) for name in ("steps", "candidates") if getattr(options, name) is not None
@@ -50,9 +41,7 @@ def _measured(options: argparse.Namespace, progress: Progress) -> str:
         settings = replace(settings, objective=replace(settings.objective, weight=options.lambda_words))
     made = (sampling, settings, plan, options.work, progress, progress.note)
     found = report(RescueRuns(generator, clip, judge, *made))
-    if options.json_file is not None:
-        write(options.json_file, as_json(found))
-    return as_json(found) if options.json else as_text(found)
+    return printed(options, found, as_text(found))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,13 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m guidance evaluate-rescue",
         description="Measure whether rescued pictures show what a prompt says, by a detector that did not guide.",
     )
-    parser.add_argument(
-        "--generator", default="toy-sd", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)"
-    )
-    parser.add_argument("--clip", default="toy-vit", help="the model that guides (default: toy-vit)")
-    parser.add_argument("--detector", type=Path, metavar="DIR", help="the judge (default: the built-in one)")
-    parser.add_argument("--data", default="toyland", help="a package that draws layouts (default: toyland)")
-    parser.add_argument("--split", default="test", help="test, or validation to choose settings on")
+    add_models(parser, "layouts")
     parser.add_argument(
         "--prompts", type=int, default=PROMPTS, help=f"of two things each (default: {PROMPTS})"
     )
@@ -75,10 +58,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--candidates", type=int, help="in place of the settings'")
     parser.add_argument("--steps", type=int, help="in place of the settings'")
     parser.add_argument("--batch", type=int, default=8, help="pictures made at once (default: 8)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda (default: auto)")
-    parser.add_argument(
-        "--work", type=Path, metavar="DIR", help="keep what is finished here, and go on from what is here"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--json-file", type=Path, help="write JSON here")
+    add_outputs(parser)
     return parser

@@ -13,15 +13,14 @@ from explain import load
 from explain.contentwords import NEGLECTED
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
-from guidance.catalogue import GENERATORS
+from guidance.catalogue import GENERATORS, guide_of
 from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
+from guidance.outputs import check_picture
 from guidance.rescue import RescueStep, rescue
 from guidance.rescue_settings import RescueSettings, find_rescue
 from guidance.sampling import Sampling
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,12 +36,11 @@ def _rescued(options: argparse.Namespace, progress: Progress) -> str:
     outputs = options.output, options.rescued
     check_outputs((*outputs, options.json_file))
     for path in outputs:
-        if path.suffix.lower() not in ENDINGS:
-            raise ValueError(f"{str(path)!r} is no picture; allowed: .png, .jpg, .webp")
+        check_picture(path)
     if outputs[0].absolute() == outputs[1].absolute():
         raise ValueError(f"both pictures are {str(outputs[0])!r}; allowed: two files")
     generator = open_generator(options.generator, options.device)
-    clip = load(_guide(options), options.device)
+    clip = load(options.clip or guide_of(options.generator), options.device)
     sampling, settings = _chosen(options, generator)
     ends = []
     for step in rescue(generator, clip, options.prompt, options.seed, sampling, settings):
@@ -87,12 +85,6 @@ def _record(ends: Sequence[RescueStep]) -> dict[str, Any]:
             "words": words,
         }
     return found
-
-
-def _guide(options: argparse.Namespace) -> str:
-    if options.clip is not None:
-        return options.clip
-    return GENERATORS[options.generator].guide if options.generator in GENERATORS else "toy-vit"
 
 
 def _chosen(options: argparse.Namespace, generator: Generator) -> tuple[Sampling, RescueSettings]:

@@ -531,7 +531,7 @@ def test_a_folder_of_another_run_is_refused(clips, every_other, tmp_path, change
 def command(directories, every_other, monkeypatch, capsys):
     """Runs it with a painter and the planted detector; (exit code, stdout, stderr)."""
     given = {"painter": Painter(every_other, only_the_first)}
-    monkeypatch.setattr(evaluate, "open_generator", lambda name, device: given["painter"])
+    monkeypatch.setattr("guidance.measuring.options.open_generator", lambda name, device: given["painter"])
     monkeypatch.setattr(judging, "_loaded", lambda folder, device: Planted())
     models = ["--clip", str(directories["toy"]), "--witness", str(directories["resnet"]), "--device", "cpu"]
 

@@ -1,18 +1,12 @@
-"""The box canvas: rectangles that are drawn over a picture and named, and the same boxes as a list to type in.
-
-The template is static and every text is set as text (dom.js), so that nothing a visitor types can become markup:
-Gradio runs what it finds in templates.
-"""
+"""The box canvas: rectangles that are drawn over a picture and named, and the same boxes as a list to type in."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import gradio as gr
-
-from ui.cards import script
+from ui.drawn_html import DrawnHTML
 
 if TYPE_CHECKING:
     from guidance.boxes import Box
@@ -21,12 +15,11 @@ MOST = 16  # boxes; the library takes no more
 # Box 1, 2, ...; the ninth begins again. Told apart with any colour vision (Okabe and Ito, and Tol's indigo).
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442", "#332288")
 
-_SCRIPTS = ("box_values.js", "box_board.js", "box_form.js", "box_pointer.js", "box_canvas.js")
 EDGES = ("left", "top", "right", "bottom")
 _KEYS = ("phrase", *EDGES)
 
 
-class BoxCanvas(gr.HTML):
+class BoxCanvas(DrawnHTML):
     """Draws, moves and names boxes. Set it with canvas_value(); handlers read what they get with plain_boxes().
 
     Event: `input`, when a visitor has finished a gesture, a key or a text; listen with trigger_mode="always_last",
@@ -34,18 +27,21 @@ class BoxCanvas(gr.HTML):
     value: Gradio sends it by itself.
     """
 
+    ROOT, CLASSES = "tl-boxes", "box-canvas"
+    SCRIPTS = ("box_values.js", "box_board.js", "box_form.js", "box_pointer.js", "box_canvas.js")
+    EXAMPLE: ClassVar = {"boxes": [dict(zip(_KEYS, ("red cat", 0.1, 0.2, 0.45, 0.6), strict=True))]}
+
     def __init__(
         self, value: dict[str, Any] | None = None, elem_id: str | None = None, render: bool = True
     ) -> None:
-        super().__init__(
-            value=value or canvas_value(()),
-            html_template='<div class="tl-boxes"></div>',
-            js_on_load=_script(),
-            apply_default_css=False,
-            elem_id=elem_id,
-            elem_classes="box-canvas",
-            render=render,  # Gradio passes it when it makes the component again for an update
-        )
+        super().__init__(value or canvas_value(()), elem_id, render)
+
+    @classmethod
+    def script(cls) -> str:
+        """With the colours before them: a property of their own would be lost where a canvas that was hidden is
+        shown.
+        """
+        return f"const COLOURS = {json.dumps(COLOURS)};\n{super().script()}"
 
     def api_info(self) -> dict[str, Any]:
         fraction = {"type": "number", "minimum": 0, "maximum": 1}
@@ -66,19 +62,6 @@ class BoxCanvas(gr.HTML):
             },
             "required": ["boxes"],
         }
-
-    def example_payload(self) -> dict[str, Any]:
-        return {"boxes": [dict(zip(_KEYS, ("red cat", 0.1, 0.2, 0.45, 0.6), strict=True))]}
-
-    def example_value(self) -> dict[str, Any]:
-        return self.example_payload()
-
-
-def _script() -> str:
-    """The scripts, with the colours before them: a property of their own would be lost where a canvas that was hidden
-    is shown.
-    """
-    return f"const COLOURS = {json.dumps(COLOURS)};\n{script(*_SCRIPTS)}"
 
 
 def canvas_value(

@@ -93,5 +93,5 @@ def _answers(picture: Picture) -> dict[str, Any]:
             choice_value("Colours", style.colormap, colours), elem_id="compare-colormap"
         )
         parts["opacity"] = strength(style.opacity, "compare-opacity")
-    parts["tiles"] = TileGrid(comparison_drawing.before_the_first(picture))
+    parts["tiles"] = TileGrid(comparison_drawing.before_the_first(picture), "tiles")
     return parts

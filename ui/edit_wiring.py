@@ -16,13 +16,10 @@ from ui.box_canvas import BoxCanvas
 from ui.choice import Choice
 from ui.edit_view import EditView
 from ui.keeping import save, show_link
-from ui.lanes import DOWNLOAD_LANE, DRAWING_LANE, MODEL_LANE, PRIVATE, QUIET
+from ui.lanes import DOWNLOAD_LANE, DRAWING_LANE, MODEL_LANE, PRIVATE, QUIET, scroll_to
 from ui.picture_input import PictureInput
 from ui.word_picker import WordPicker
 
-SHOW_EDIT = """() => {
-  if (innerWidth < 700) document.getElementById("edit").scrollIntoView({ behavior: "smooth" });
-}"""
 Event = Callable[..., Dependency]
 
 
@@ -137,7 +134,7 @@ def _edit(c: Controls, after: Event) -> Dependency:
     "multiple", or a page whose stopped run is not quite over yet would drop the next wish.
     """
     fetched = after(events.fetch, [c.generator], None, **PRIVATE, **DOWNLOAD_LANE, show_progress_on=c.status)
-    fetched.success(None, None, None, js=SHOW_EDIT, **PRIVATE)
+    fetched.success(None, None, None, js=scroll_to("edit"), **PRIVATE)
     return fetched.success(
         events.edit,
         _wish(c),

@@ -78,7 +78,7 @@ def _answers(question: Question) -> dict[str, Any]:
         parts["colormap"] = Choice(choice_value("Colours", look.colormap, colours), elem_id="colormap")
         parts["opacity"] = strength(look.opacity, "opacity")
         parts["turned"] = gr.Checkbox(look.turned, label="Reverse first map", min_width=140, elem_id="turned")
-    parts["cards"] = Cards(drawing.waiting(question.picture))
+    parts["cards"] = Cards(drawing.waiting(question.picture), "cards")
     return parts
 
 

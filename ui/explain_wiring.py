@@ -23,12 +23,10 @@ from ui.lanes import (
     MODEL_LANE,
     PRIVATE,
     QUIET,
+    scroll_to,
 )
 from ui.picture_input import PictureInput
 
-SHOW_CARDS = """() => {
-  if (innerWidth < 700) document.getElementById("cards").scrollIntoView({ behavior: "smooth" });
-}"""
 Event = Callable[..., Dependency]  # what takes a handler: a trigger, or `then` and `success` of another event
 
 
@@ -132,7 +130,7 @@ def _connect_questions(c: Controls) -> None:
     """Another picture, other prompts, another model or method: the model is asked."""
     for trigger in (c.explain.click, c.prompts.submit):
         *_, drawn = _ask(c, trigger)
-        drawn.success(None, None, None, js=SHOW_CARDS, **PRIVATE)
+        drawn.success(None, None, None, js=scroll_to("cards"), **PRIVATE)
     for trigger in (c.method.choose, c.beside.choose):
         _ask(c, trigger)
     fetched, asked, _ = _ask(c, c.model.choose)

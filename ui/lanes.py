@@ -26,3 +26,10 @@ SAVE_FILE = """(file) => {
   link.click();
 }"""
 FULL_LINK = "(query) => location.origin + location.pathname + query"
+
+
+def scroll_to(elem_id: str) -> str:
+    """On a phone, where answers lie below what asks for them: bring them into view."""
+    return f"""() => {{
+  if (innerWidth < 700) document.getElementById("{elem_id}").scrollIntoView({{ behavior: "smooth" }});
+}}"""

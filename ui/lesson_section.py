@@ -31,7 +31,7 @@ def build_section(tab: gr.Tab, model: Choice) -> None:
         with gr.Column(scale=5, min_width=320, elem_classes="asking"):
             asking = _asking()
         with gr.Column(scale=8, min_width=320, elem_classes="answers"):
-            answers: dict[str, Any] = {"view": LessonView(lesson_value(None, WAITING))}
+            answers: dict[str, Any] = {"view": LessonView(lesson_value(None, WAITING), "lesson")}
             answers |= keeping(lesson_export.SAVERS, LINK, "lesson-")
             with gr.Accordion("What is learnt, and what do the numbers mean?", open=False):
                 gr.Markdown("\n".join(f"- **{TITLES[way]}.** {SENTENCES[way]}" for way in TITLES) + EXPLAINER)

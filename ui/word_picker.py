@@ -1,49 +1,25 @@
-"""The words of a prompt as chips to tap: those that are on must count.
-
-The template is static and every text is set as text (dom.js), so that nothing a visitor types can become markup:
-Gradio runs what it finds in templates.
-"""
+"""The words of a prompt as chips to tap: those that are on must count."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
-
-import gradio as gr
+from typing import Any, ClassVar
 
 from explain.contentwords import is_content
-from ui.cards import script
+from ui.drawn_html import DrawnHTML
 
 MOST = 80  # chips; no model reads more words
 LONGEST = 10_000  # characters of a prompt that is looked at
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
-class WordPicker(gr.HTML):
+class WordPicker(DrawnHTML):
     """Shows what picker_value() returns; a visitor's taps are kept in its `taps`. Event: `input`, after each."""
 
-    def __init__(
-        self, value: dict[str, Any] | None = None, elem_id: str | None = None, render: bool = True
-    ) -> None:
-        super().__init__(
-            value=value or picker_value("", ""),
-            html_template='<div class="tl-picker"></div>',
-            js_on_load=script("word_picker.js"),
-            apply_default_css=False,
-            elem_id=elem_id,
-            elem_classes="word-picker",
-            render=render,  # Gradio passes it when it makes the component again for an update
-        )
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
-
-    def example_payload(self) -> dict[str, Any]:
-        return picker_value("a red cat", "a blue cat")
-
-    def example_value(self) -> dict[str, Any]:
-        return self.example_payload()
+    ROOT, CLASSES = "tl-picker", "word-picker"
+    SCRIPTS = ("word_picker.js",)
+    EXAMPLE: ClassVar = {"words": [], "taps": {}}
 
 
 def words_of(prompt: str) -> tuple[str, ...]:

@@ -35,7 +35,9 @@ def build_tab(model: str, tabs: gr.Tabs, tab: gr.Tab) -> Controls:
         with gr.Column(scale=4, min_width=320, elem_classes="asking"):
             asking = _asking(first)
         with gr.Column(scale=9, min_width=320, elem_classes="answers"):
-            answers: dict[str, Any] = {"matrix": WordsMatrix(words_drawing.before_the_first(first.picture))}
+            answers: dict[str, Any] = {
+                "matrix": WordsMatrix(words_drawing.before_the_first(first.picture), "matrix")
+            }
             answers |= keeping(words_export.SAVERS, LINK, "words-")
             with gr.Accordion("What do the numbers mean, and what do they not?", open=False):
                 gr.Markdown(words_wording.EXPLAINER)

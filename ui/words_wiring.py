@@ -14,14 +14,11 @@ from ui import explain_events
 from ui import words_events as events
 from ui.choice import Choice
 from ui.keeping import save, show_link
-from ui.lanes import DOWNLOAD_LANE, MODEL_LANE, PRIVATE, QUIET
+from ui.lanes import DOWNLOAD_LANE, MODEL_LANE, PRIVATE, QUIET, scroll_to
 from ui.picture_input import PictureInput
 from ui.words_matrix import WordsMatrix
 
 WITH_SEARCH = "(answer, model, query) => [answer, model, location.search]"
-SHOW_MATRIX = """() => {
-  if (innerWidth < 700) document.getElementById("matrix").scrollIntoView({ behavior: "smooth" });
-}"""
 Event = Callable[..., Dependency]
 
 
@@ -106,7 +103,7 @@ def _connect_questions(c: Controls) -> None:
     """Another picture, other labels or phrasings, another model: the model is asked."""
     for trigger in (c.ask.click, c.labels.submit):
         _, asked = _ask(c, trigger)
-        asked.success(None, None, None, js=SHOW_MATRIX, **PRIVATE)
+        asked.success(None, None, None, js=scroll_to("matrix"), **PRIVATE)
     triggers: list[Event] = []
     c.image.clear(explain_events.no_picture, None, [c.picture, c.status], **QUIET)
     given = c.image.upload(explain_events.take_picture, [c.image], [c.picture], **QUIET)

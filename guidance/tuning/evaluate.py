@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from explain import load
-from explain.evaluate import as_json
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
-from explain.measuring.stretches import write
 from guidance.entries import whole
+from guidance.measuring.options import add_outputs, printed
 from guidance.tuning.comparison import WEIGHTS, Plan, run
 from guidance.tuning.examples import PER_CLASS
 from guidance.tuning.text import as_text
@@ -39,9 +37,7 @@ def _measured(options: argparse.Namespace, progress: Progress) -> str:
         whole("pictures", options.pictures, 1, MAX_PICTURES),
     )
     report = run(load(options.model, options.device), plan, options.work, progress)
-    if options.json_file is not None:
-        write(options.json_file, as_json(report))
-    return as_json(report) if options.json else as_text(report)
+    return printed(options, report, as_text(report))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,7 +62,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--pictures", type=int, default=PER_CLASS, help=f"of a class in every set (default: {PER_CLASS})")
     add("--device", default="auto", help="auto, cpu, cuda (default: auto)")
-    add("--work", type=Path, metavar="DIR", help="keep what is finished here, and go on from what is here")
-    add("--json", action="store_true", help="print JSON")
-    add("--json-file", type=Path, help="write JSON here")
+    add_outputs(parser)
     return parser
