@@ -6,24 +6,30 @@ from dataclasses import replace
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 
+import explain
 from guidance import __main__ as cli
 from guidance.records import read_record
+from guidance.text_objective import read_words
+from guidance.words import WordReading
+from ui import answers, generate_export, making, wording
 from ui import generate_events as events
-from ui import generate_export, making, wording
 from ui.generate_examples import FIRST
 from ui.making import Run
 from ui.run_drawing import RunDrawing
 
 QUICK = replace(FIRST, generator="toy-vqgan", steps=3, seed=0)
-SHARES = (("a", 0.4), ("red", 0.04), ("cat", 0.3), ("and", 0.02), ("blue", 0.02), ("car", 0.22))
+WORDS = ["a", "red", "cat", "and", "a", "blue", "car"]
+HEIGHTS = {"a": 1.0, "red": 0.1, "cat": 0.8, "and": 0.05, "blue": 0.05, "car": 0.6}
+READINGS = tuple(WordReading(word, 0.1, HEIGHTS[word]) for word in WORDS)
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
     """A finished run, with words of which three are known to be strong."""
     *_, run = making.make(QUICK)
-    return replace(run, words=SHARES)
+    return replace(run, words=READINGS)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +37,24 @@ def runs(run):
     return list(making.rescue(run))
 
 
-def test_words_are_neglected_by_the_shares_that_are_shown(run):
-    assert run.neglected == ("red", "blue")  # "car" has 73 % of "cat", "and" is no content word
+def test_words_are_neglected_as_they_are_shown(run):
+    assert run.neglected == ("red", "blue")  # "car" has 75 % of "cat", "and" is no content word
+    told = RunDrawing().value(run)["words"]
+    assert [word["text"] for word in told if word["neglected"]] == ["red", "blue"]
+    assert {word["text"]: word["percent"] for word in told} | {"cat": "100 %", "car": "75 %"} == {
+        word["text"]: word["percent"] for word in told
+    }
+
+
+@pytest.mark.parametrize("prompt", ["a turquoise rhinoceros and a red ring", "a yellow tree and a red ring"])
+def test_words_are_read_as_the_library_reads_them(run, prompt):
+    """A word of several tokens has its strongest one's relevance, not that of all."""
+    read = answers.read_words("toy-vit", run.last.image, prompt)
+    pixels = torch.from_numpy(np.asarray(run.last.image, dtype=np.float32) / 255).permute(2, 0, 1)[None]
+    (reading,) = read_words(explain.load("toy-vit", "cpu"), pixels, [prompt], form="neglected")
+    assert [word.text for word in read] == prompt.split()
+    assert [word.height for word in read] == pytest.approx([word.height for word in reading.words])
+    assert max(word.height for word in read) == pytest.approx(1)
 
 
 def test_the_same_run_is_made_again_with_the_words(run, runs):
@@ -44,7 +66,13 @@ def test_the_same_run_is_made_again_with_the_words(run, runs):
     assert not np.array_equal(last.last.image, run.last.image)
     assert all(one.alone is run.last for one in runs)
     assert last.words_before == run.words
-    assert [word for word, _ in last.words] != []
+    assert [word.text for word in last.words] == last.recipe.layout.prompt.split()
+
+
+def test_a_second_rescue_keeps_the_words_of_the_first(runs):
+    again = replace(runs[-1], words=tuple(WordReading(w, 0.1, 0.1 if w == "car" else 1.0) for w in WORDS))
+    first = next(making.rescue(again))
+    assert first.recipe.words == ("red", "blue", "car")
 
 
 def test_both_pictures_are_shown_with_their_words(run, runs):
@@ -54,7 +82,7 @@ def test_both_pictures_are_shown_with_their_words(run, runs):
     assert value["alone"]["src"] != value["frames"][-1]["src"]
     assert value["beside"] == list(wording.BESIDE_RESCUED)
     assert before["beside"] == list(wording.BESIDE_GUIDED)
-    assert [word["text"] for word in value["words_before"]] == [word for word, _ in SHARES]
+    assert [word["text"] for word in value["words_before"]] == WORDS
     assert before["words_before"] == []
 
 
@@ -71,7 +99,10 @@ def test_the_handler_makes_it_and_says_so(run):
     [
         (None, "no finished picture to rescue words of: press Make the picture"),
         ({"finished": False}, "no finished picture"),
-        ({"words": (("red", 0.5), ("cat", 0.5))}, "No word of the prompt is neglected in this picture"),
+        (
+            {"words": (WordReading("red", 0.5, 1.0), WordReading("cat", 0.5, 1.0))},
+            "No word of the prompt is neglected in this picture",
+        ),
         ({"words": ()}, "No word of the prompt is neglected in this picture"),
     ],
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     import explain
+    from guidance.words import WordReading
 
 DEPTH = "depth"  # not a method: the first of what `compare` yields
 
@@ -37,6 +38,12 @@ def explain_phrasings(
     """Labels in many phrasings about one picture."""
     device.must_be_here(model)
     return _explain_phrasings(model, image, tuple(labels), tuple(phrasings))
+
+
+def read_words(model: str, image: Image.Image, prompt: str) -> tuple[WordReading, ...]:
+    """How much a picture makes of every word of its prompt, by the rule by which words are neglected."""
+    device.must_be_here(model)
+    return _read_words(model, image, prompt)
 
 
 def compare(
@@ -71,6 +78,11 @@ def _seconds(
     slow = sum(name in METHODS and METHODS[name].own_forwards for name in methods)
     asked = 1 if isinstance(prompts, str) else len(prompts)
     return min(60, 6 + asked * len(methods) + 10 * slow + _loading_seconds(model))
+
+
+def _word_seconds(model: str, image: Image.Image, prompt: str) -> int:
+    """The same for the words of one prompt."""
+    return 6 + _loading_seconds(model)
 
 
 def _phrasing_seconds(model: str, image: Image.Image, labels: Sequence[str], phrasings: Sequence[str]) -> int:
@@ -117,6 +129,17 @@ def _explain_phrasings(
 
     with device.memory_in_plain_words(model):
         return explain.explain_phrasings(device.load_model(model), image, labels, phrasings)
+
+
+@device.lent(_word_seconds)
+def _read_words(model: str, image: Image.Image, prompt: str) -> tuple[WordReading, ...]:
+    from guidance.canvas import read_picture
+    from guidance.text_objective import read_words
+
+    with device.memory_in_plain_words(model):
+        canvas = read_picture(image, (image.height, image.width))
+        (found,) = read_words(device.load_model(model), canvas.image, [prompt], form="neglected")
+    return found.words
 
 
 @device.lent(_seconds)

@@ -58,3 +58,15 @@ const coloured = (node, colour) => {
   node.style.setProperty("--ink", ink(colour));
   return node;
 };
+
+// A word and how much it counts; a content word that falls behind is marked.
+const wordChip = (word) => {
+  const chip = make("span", "tl-word tl-told");
+  chip.style.setProperty("--strength", `${Math.round(100 * word.strength)}%`);
+  chip.classList.toggle("tl-neglected", word.neglected);
+  chip.classList.toggle("tl-function", !word.content);
+  chip.append(make("span", "", word.text), make("small", "", word.percent));
+  if (word.drop) chip.append(make("small", "tl-drop", word.drop));
+  if (word.neglected) chip.append(make("small", "tl-mark", "neglected"));
+  return chip;
+};

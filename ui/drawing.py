@@ -21,6 +21,7 @@ from ui.wording import sentence
 if TYPE_CHECKING:
     import explain
     from guidance.boxes import Box
+    from guidance.words import WordReading
 
 COLORMAPS = {  # all of them keep their order for colour-blind readers and in print
     "viridis": "Purple–yellow",
@@ -100,6 +101,27 @@ def word_list(words: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
     return [
         {"text": text, "percent": wording.percent(share), "strength": share / strongest}
         for text, share in words
+    ]
+
+
+def told_words(words: Sequence[WordReading]) -> list[dict[str, Any]]:
+    """The words of a prompt with how much a picture makes of them, the strongest content word 1; those neglected are
+    marked.
+    """
+    from explain.contentwords import is_content, shares_of_strongest
+    from guidance.words import neglected
+
+    weak = neglected(words)
+    shares = shares_of_strongest([word.text for word in words], [word.height for word in words])
+    return [
+        {
+            "text": word.text,
+            "percent": wording.percent(share),
+            "strength": min(1.0, share),
+            "content": is_content(word.text),
+            "neglected": word.text in weak,
+        }
+        for word, share in zip(words, shares, strict=True)
     ]
 
 

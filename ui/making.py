@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from guidance.editing import EditStep
     from guidance.generate import Step
     from guidance.records import Recipe
+    from guidance.words import WordReading
 
 S = TypeVar("S", "Step", "EditStep")
 
@@ -56,16 +57,16 @@ class Wish:
 @dataclass(frozen=True)
 class Run:
     """The steps so far that are kept. `alone`: the same seed without guidance, or where words are rescued the picture
-    that neglected them. `words`: the prompt's words and their shares of the relevance in the finished picture, which
-    sum to 1; `words_before`: the same of the picture that neglected some.
+    that neglected them. `words`: what the finished picture makes of the prompt's words; `words_before`: the same of the
+    picture that neglected some.
     """
 
     recipe: Recipe
     notes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     alone: Step | None = None
-    words: tuple[tuple[str, float], ...] = ()
-    words_before: tuple[tuple[str, float], ...] = ()
+    words: tuple[WordReading, ...] = ()
+    words_before: tuple[WordReading, ...] = ()
     seconds: float = 0.0
     finished: bool = False
 
@@ -76,9 +77,9 @@ class Run:
     @property
     def neglected(self) -> tuple[str, ...]:
         """The words of the prompt that the finished picture makes little of."""
-        from guidance.words import WordReading, neglected
+        from guidance.words import neglected
 
-        return neglected([WordReading(word, share, share) for word, share in self.words])
+        return neglected(self.words)
 
     @property
     def seconds_left(self) -> float | None:
@@ -99,7 +100,10 @@ def rescue(run: Run) -> Iterator[Run]:
     """
     if not run.neglected:
         raise ValueError("no word of the prompt is neglected in this picture, so there is nothing to rescue")
-    recipe = replace(run.recipe, words=run.neglected)
+    words = tuple(
+        dict.fromkeys([*run.recipe.words, *run.neglected])
+    )  # those that were rescued before count on
+    recipe = replace(run.recipe, words=words)
     yield from _made(Run(recipe, run.notes, alone=run.last, words_before=run.words))
 
 
@@ -109,7 +113,9 @@ def _made(now: Run) -> Iterator[Run]:
         now = replace(now, seconds=time.perf_counter() - begun)
         now = _with(now, step) if guided else replace(now, alone=step)
         yield now
-    now = replace(now, words=_words(now))
+    assert now.last is not None
+    words = answers.read_words(now.recipe.clip, now.last.image, now.recipe.layout.prompt)
+    now = replace(now, words=words)
     yield replace(now, seconds=time.perf_counter() - begun, finished=True)
 
 
@@ -135,11 +141,3 @@ def grown(kept: tuple[S, ...], step: S) -> tuple[S, ...]:
 def _with(now: Run, step: Step) -> Run:
     notes = tuple(dict.fromkeys([*now.notes, *step.notes]))
     return replace(now, steps=grown(now.steps, step), notes=notes)
-
-
-def _words(now: Run) -> tuple[tuple[str, float], ...]:
-    """Which words of the prompt the guiding model uses when it looks at the finished picture."""
-    assert now.last is not None
-    prompt = now.recipe.layout.prompt
-    (found,) = answers.explain_picture(now.recipe.clip, now.last.image, [prompt], ["relevance"])["relevance"]
-    return found.tokens

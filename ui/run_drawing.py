@@ -11,7 +11,7 @@ from PIL import Image
 
 from ui import wording
 from ui.box_canvas import COLOURS, EDGES
-from ui.drawing import encoded, scale, word_list
+from ui.drawing import encoded, scale, told_words
 from ui.making import Run
 from ui.view import shrink
 
@@ -56,8 +56,8 @@ class RunDrawing:
             "frames": [self.frames[step.index] for step in run.steps],
             "alone": frame(run.alone) if run.alone else None,
             "beside": list(wording.BESIDE_RESCUED if run.recipe.words else wording.BESIDE_GUIDED),
-            "words": word_list(run.words),
-            "words_before": word_list(run.words_before),
+            "words": told_words(run.words),
+            "words_before": told_words(run.words_before),
             "notes": [wording.sentence(note) for note in run.notes],
         }
 

@@ -68,15 +68,9 @@ const wordsNodes = ({ words, words_before: before }) =>
 
 const wordsNode = (words, picture) => {
   const block = make("section", "tl-words");
-  block.append(make("p", "tl-hint", `Which words of the prompt count in ${picture} (relevance)`));
+  const said = `How much CLIP uses each word of the prompt for ${picture}; the strongest has 100 %, neglected are those below 70 %.`;
   const row = make("div", "tl-word-row");
-  for (const word of words) {
-    const node = make("span", "tl-word");
-    node.style.setProperty("--strength", `${Math.round(100 * clamp(word.strength, 0, 1))}%`);
-    node.classList.toggle("tl-strong", word.strength > 0.6);
-    node.append(make("span", "", word.text), make("small", "", word.percent));
-    row.append(node);
-  }
-  block.append(row);
+  row.append(...words.map(wordChip));
+  block.append(make("p", "tl-hint", said), row);
   return block;
 };

@@ -57,7 +57,7 @@ GENERATE_EXPLAINER = """
   no proof. Look at the picture.
 - The **same seed without guidance** is what the generator makes of the prompt alone. Compare the two.
 - The **words** are coloured by how much the guiding model uses each of them when it looks at the finished picture.
-- **Rescue neglected words** makes the picture again: content words below 70 % of the strongest count beside the boxes.
+- **Rescue neglected words** makes the picture again: beside the boxes, the words marked as neglected now count too.
   Their numbers may rise without the picture getting better. Compare the two.
 - The built-in generators draw small scenes of Toyland, on any computer. Stable Diffusion wants a GPU.
 - Things do not always come: the generator must be able to draw them, and CLIP must be able to tell them apart.

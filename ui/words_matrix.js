@@ -81,17 +81,6 @@ const matrixTable = (value) => {
   return table;
 };
 
-const wordChip = (word) => {
-  const chip = make("span", "tl-word tl-told");
-  chip.style.setProperty("--strength", `${Math.round(100 * word.strength)}%`);
-  chip.classList.toggle("tl-neglected", word.neglected);
-  chip.classList.toggle("tl-function", !word.content);
-  chip.append(make("span", "", word.text), make("small", "", word.percent));
-  if (word.drop) chip.append(make("small", "tl-drop", word.drop));
-  if (word.neglected) chip.append(make("small", "tl-mark", "neglected"));
-  return chip;
-};
-
 const textBlock = (text, whose) => {
   const block = make("div", "tl-words");
   const said = make("p", "tl-hint");
