@@ -422,12 +422,17 @@ def test_links_bring_back_what_was_asked():
     "query",
     [
         {"draw": "many"},
+        {"draw": "9" * 30},
+        {"steps": "9" * 30},
         {"strength": "strong"},
+        {"strength": "nan"},
+        {"word_weight": "-inf"},
         {"boxes": "[[["},
         {"boxes": "[" * 5000},
         {"boxes": '[["red cat", 0.1]]'},
         {"words": "5"},
         {"words": "[1]"},
+        {"words": '["\\ud83d"]'},
         {"words": "x" * 100_000},
     ],
 )
