@@ -253,11 +253,6 @@ def test_the_other_tabs_question_is_taken_over_once(found):
     adopted = taken[-1]
     assert adopted == (picture, "a pink fish", "toy-vit")
     assert nothing_new(events.adopt(answered, adopted, "toy-vit", ""))
-    question = (picture, "a pink fish", "toy-vit", *SWITCHES, False, 0.6, "viridis", "contrast")
-    mine, *_ = list(events.compare_if_new(adopted, *question, None))[-1]
-    assert mine.adopted == adopted
-    (skipped,) = events.compare_if_new(adopted, *question, mine)
-    assert nothing_new(skipped)
 
 
 def test_before_the_first_answer_the_tab_opens_with_the_first_scene_or_its_link(found):

@@ -18,19 +18,25 @@ from ui.keeping import keeping
 from ui.link import FIRST_SEED
 from ui.picture_input import picture_input
 from ui.tiles import TileGrid
+from ui.turns import Turn
 from ui.view import Picture, scene_picture, suggested_prompt
 
 LINK = "Link to this comparison (an uploaded picture is not part of it)"
 
 
-def build_tab(default_model: str, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls) -> None:
-    """Lays the tab out in the Blocks that is open, and connects it. It opens with what `explained` was asked."""
+def build_tab(
+    default_model: str, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls, adopted: gr.State
+) -> None:
+    """Lays the tab out in the Blocks that is open, and connects it. It opens with what `explained` was asked, which
+    `adopted` then holds.
+    """
     first = scene_picture(FIRST_SEED)
     states = {
         "picture": gr.State(Picture()),
+        "turn": gr.State(Turn()),
         "found": gr.State(None, time_to_live=VIEW_SECONDS),
         "suggested": gr.State(""),
-        "adopted": gr.State(None),
+        "adopted": adopted,
         "default_model": explained.default_model,
     }
     with gr.Row(elem_id="compare-tab", elem_classes="tab-row"):

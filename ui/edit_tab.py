@@ -17,6 +17,7 @@ from ui.edit_wiring import Controls, connect
 from ui.editing import EditWish, scene_caption
 from ui.explain_tab import VIEW_SECONDS
 from ui.keeping import keeping
+from ui.turns import Turn
 from ui.view import Picture
 from ui.word_picker import WordPicker, as_tapped, picker_value
 
@@ -30,6 +31,7 @@ def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab, generated: gr.State) -
     first = replace(FIRST, generator=generator)
     states = {
         "picture": gr.State(Picture()),
+        "turn": gr.State(Turn()),
         "suggested": gr.State(scene_caption(first.picture)),
         "run": gr.State(None, time_to_live=VIEW_SECONDS),
         "first": gr.State(first),
