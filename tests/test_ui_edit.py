@@ -316,8 +316,15 @@ def test_stop_keeps_what_is_there(runs):
     assert value["state"] == "stopped"
     assert said == "Stopped."
     assert value["status"].startswith("At step 1 of")
-    skipped, _ = events.stopped(None)
-    assert skipped == gr.skip()
+    for nothing_to_keep in (None, replace(runs[0], before=None), runs[-1]):
+        assert events.stopped(nothing_to_keep) == (gr.skip(), "Stopped.")
+
+
+def test_stop_before_the_first_step_ends_the_waiting(runs):
+    assert not runs[0].steps
+    value, said = events.stopped(runs[0])
+    assert (value["state"], value["after"], said) == ("stopped", None, "Stopped.")
+    assert value["before"]
 
 
 def test_another_picture_brings_its_own_words(tmp_path):

@@ -109,7 +109,7 @@ def edit(*page: Any) -> Iterator[Answer]:
 
 def stopped(run: EditRun | None) -> tuple[Any, str]:
     """The visitor has seen enough: what is there stays."""
-    if run is None or run.finished or not run.steps:
+    if run is None or run.finished or run.before is None:
         return gr.skip(), "Stopped."
     return drawn(run, stopped=True), "Stopped."
 
