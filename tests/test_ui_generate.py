@@ -269,6 +269,12 @@ def test_generators_that_cannot_be_had_are_greyed_with_the_reason(monkeypatch):
     assert listed["sd-1.5"] == "cannot be downloaded now"
 
 
+def test_a_generator_that_does_not_exist_leaves_a_list():
+    listed, note = events.show_generators("no such")
+    assert (listed["selected"], note) == ("no such", "")
+    assert len(listed["groups"]) == 2
+
+
 def test_a_visitor_who_looks_at_the_tab_finds_the_generator_open():
     generators._open.cache_clear()
     for wrong in ("", "no such", "sd-1.5"):  # nothing to open, and nothing to complain of

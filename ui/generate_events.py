@@ -144,8 +144,12 @@ def new_seed() -> int:
 
 
 def show_generators(selected: str) -> tuple[dict[str, Any], str]:
-    """The list of generators, those that cannot be had now greyed, and what the chosen one is good for."""
-    return choices.generators(selected), choices.generator_note(selected)
+    """The list of generators, those that cannot be had now greyed, and what the chosen one is good for. A link may have
+    chosen one that does not exist, which is told when it is asked.
+    """
+    from guidance.catalogue import GENERATORS
+
+    return choices.generators(selected), choices.generator_note(selected) if selected in GENERATORS else ""
 
 
 def save_as(kind: str, run: Run | None) -> Iterator[str]:
