@@ -343,6 +343,13 @@ def test_another_picture_brings_its_own_words(tmp_path):
         events.show_canvas(Picture())
 
 
+def test_the_canvas_gets_its_picture_when_the_tab_is_opened():
+    canvas = events.show_background(canvas_value((BOX,), most=1), FIRST.picture)
+    assert canvas == events.canvas_on(FIRST.picture, (BOX,))
+    assert canvas["background"]
+    assert events.show_background(None, FIRST.picture) == gr.skip()  # it has one
+
+
 def test_the_picture_made_under_generate_can_be_edited():
     boxes = ({"phrase": "red cat", "left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9},)
     *steps, made = make(Wish("a red cat", boxes, "toy-vqgan", steps=1))

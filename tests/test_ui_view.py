@@ -33,6 +33,7 @@ from ui import (
 )
 from ui import explain_events as events
 from ui.drawing import COLORMAPS, Look
+from ui.drawn_html import DrawnHTML
 from ui.turns import Turn
 
 
@@ -341,6 +342,17 @@ def test_models_are_asked_what_stood_on_the_page_at_the_press(built):
         assert isinstance(turn.value, Turn)
         assert built.fns[event.trigger_after].inputs[0] is turn
         assert event.trigger_mode == "multiple"
+
+
+def test_pictures_that_nobody_sees_yet_do_not_make_the_page_heavy(built):
+    heavy = {
+        block.elem_id
+        for block in built.blocks.values()
+        if isinstance(block, DrawnHTML) and len(json.dumps(block.value)) > 50_000
+    }
+    assert heavy == {"cards", "run"}
+    (cards,) = (block for block in built.blocks.values() if block.elem_id == "cards")
+    assert cards.value["waiting"].startswith("data:image")  # seen at once
 
 
 def test_the_page_asks_no_model_before_it_is_asked(built):

@@ -122,10 +122,11 @@ def adopt(view: View | None, adopted: Adopted | None, default_model: str, search
         first = scene_picture(FIRST_SEED)
         theirs = (first, suggested_prompt(first.scene), default_model)
     if theirs is None or theirs == adopted:
-        return tuple(gr.skip() for _ in range(9))
+        return tuple(gr.skip() for _ in range(10))
     picture, prompt, model = theirs
     with in_plain_words():
-        return (*_shown(picture, prompt, prompt), choices.plain("Model", model), theirs)
+        waiting = comparison_drawing.before_the_first(picture) if adopted is None else gr.skip()
+        return (*_shown(picture, prompt, prompt), choices.plain("Model", model), waiting, theirs)
 
 
 def show_models(selected: str, default_model: str) -> tuple[dict[str, Any], str]:

@@ -43,7 +43,7 @@ def build_tab(
         with gr.Column(scale=4, min_width=320, elem_classes="asking"):
             asking = _asking(first, default_model)
         with gr.Column(scale=9, min_width=320, elem_classes="answers"):
-            answers = _answers(first) | keeping(compare_export.SAVERS, LINK, "compare-")
+            answers = _answers() | keeping(compare_export.SAVERS, LINK, "compare-")
             with gr.Accordion("What do the numbers mean, and what do they not?", open=False):
                 gr.Markdown(wording.COMPARE_EXPLAINER)
     connect(Controls(**states, **asking, **answers), tabs, tab, explained)
@@ -89,7 +89,7 @@ def _asking(picture: Picture, model: str) -> dict[str, Any]:
     return parts
 
 
-def _answers(picture: Picture) -> dict[str, Any]:
+def _answers() -> dict[str, Any]:
     """The right column: how tiles are sorted and drawn, and the tiles."""
     style, parts = Style(), {}
     with gr.Row(elem_id="compare-look", elem_classes="look-row"):
@@ -99,5 +99,5 @@ def _answers(picture: Picture) -> dict[str, Any]:
             choice_value("Colours", style.colormap, colours), elem_id="compare-colormap"
         )
         parts["opacity"] = strength(style.opacity, "compare-opacity")
-    parts["tiles"] = TileGrid(comparison_drawing.before_the_first(picture), "tiles")
+    parts["tiles"] = TileGrid({"tiles": [], "order": []}, "tiles")
     return parts

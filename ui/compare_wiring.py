@@ -105,7 +105,8 @@ def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab, explained: Explain
     put = [*_shown(c), c.model, *switches, c.tiles, c.adopted, tabs]
     page.load(events.read_link, [c.default_model], put, **QUIET)
     theirs = [explained.view, c.adopted, c.default_model, c.query]
-    selected = tab.select(events.adopt, theirs, [*_shown(c), c.model, c.adopted], js=WITH_SEARCH, **QUIET)
+    taken = [*_shown(c), c.model, c.tiles, c.adopted]
+    selected = tab.select(events.adopt, theirs, taken, js=WITH_SEARCH, **QUIET)
     selected.then(events.show_models, [c.model, c.default_model], [c.model, c.model_note], **QUIET)
     asked = _ask(c, c.adopted.change)
     _list_after(c, *(job.failure for job in asked))

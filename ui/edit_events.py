@@ -187,6 +187,12 @@ def show_canvas(picture: Picture) -> dict[str, Any]:
     return canvas_on(picture)
 
 
+@told
+def show_background(canvas: Any, picture: Picture) -> Any:
+    """The tab is opened for the first time: its canvas gets the picture, which all who open the page need not load."""
+    return gr.skip() if canvas is None else canvas_on(picture, box_canvas.plain_boxes(canvas))
+
+
 def pick_scene(event: gr.SelectData) -> Given:
     """A scene of the gallery."""
     return _given(scene_picture(GALLERY_SEEDS[event.index]))

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ui import choices, edit_events, edit_export, edit_wording, first_edit
 from ui.asking import picture_chooser
-from ui.box_canvas import BoxCanvas
+from ui.box_canvas import BoxCanvas, canvas_value
 from ui.choice import Choice
 from ui.edit_examples import EXAMPLES, FIRST
 from ui.edit_view import EditView
@@ -98,7 +98,7 @@ def _made(first: EditWish) -> dict[str, Any]:
     with gr.Accordion(
         "Only here may it change: draw a box", open=bool(first.boxes), elem_id="edit-where"
     ) as parts["where"]:
-        parts["canvas"] = BoxCanvas(edit_events.canvas_on(first.picture, first.boxes), elem_id="edit-box")
+        parts["canvas"] = BoxCanvas(canvas_value(first.boxes, most=1), elem_id="edit-box")
     parts["way"] = gr.Radio(
         edit_events.WAYS, value="diffusion", label="How it is changed (way)", elem_id="edit-way"
     )

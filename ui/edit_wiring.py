@@ -20,6 +20,8 @@ from ui.picture_input import PictureInput
 from ui.turns import Event, ask, stop
 from ui.word_picker import WordPicker
 
+IF_BARE = "(canvas, picture) => [canvas.background ? null : canvas, picture]"
+
 
 @dataclass(frozen=True)
 class Controls:
@@ -93,6 +95,7 @@ def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """A link puts a wish on the page; when the tab is selected, its generators are listed, and one is opened."""
     page = gr.context.Context.root_block
     page.load(events.read_link, [c.first], [*_shown(c), tabs], **QUIET)
+    tab.select(events.show_background, [c.canvas, c.picture], [c.canvas], js=IF_BARE, **QUIET)
     listed = _show_generators(c, tab.select)
     listed.then(generators.warm, [c.generator, gr.State("")], None, **QUIET, **MODEL_LANE)
     _show_generators(c, c.generator.choose)

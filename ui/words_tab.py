@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import choices, words_drawing, words_export, words_wording
+from ui import choices, words_export, words_wording
 from ui.asking import picture_chooser
 from ui.choice import Choice
 from ui.explain_tab import VIEW_SECONDS
@@ -39,9 +39,7 @@ def build_tab(model: str, tabs: gr.Tabs, tab: gr.Tab, put: gr.State) -> Controls
         with gr.Column(scale=4, min_width=320, elem_classes="asking"):
             asking = _asking(first)
         with gr.Column(scale=9, min_width=320, elem_classes="answers"):
-            answers: dict[str, Any] = {
-                "matrix": WordsMatrix(words_drawing.before_the_first(first.picture), "matrix")
-            }
+            answers: dict[str, Any] = {"matrix": WordsMatrix({"rows": []}, "matrix")}
             answers |= keeping(words_export.SAVERS, LINK, "words-")
             with gr.Accordion("What do the numbers mean, and what do they not?", open=False):
                 gr.Markdown(words_wording.EXPLAINER)
