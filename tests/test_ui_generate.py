@@ -18,6 +18,7 @@ from ui.box_canvas import canvas_value
 from ui.generate_examples import EXAMPLES, FIRST
 from ui.making import Run, Wish, make
 from ui.run_drawing import RunDrawing
+from ui.streaming import paced
 
 QUICK = replace(FIRST, generator="toy-vqgan", steps=3, seed=0)
 
@@ -146,6 +147,11 @@ def test_what_the_page_is_shown(runs):
     assert wording.run_status(runs[1], stopped=True) == (
         "At step 1 of 3. What is there can still be looked at."
     )
+
+
+def test_between_two_looks_steps_are_left_out_but_never_the_last(runs):
+    assert list(paced(iter(runs), 0.0)) == runs
+    assert list(paced(iter(runs), 1e9)) == [runs[0], *runs[-2:]]
 
 
 def test_the_handler_streams_what_the_page_shows():

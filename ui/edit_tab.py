@@ -34,6 +34,7 @@ def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab, generated: gr.State) -
         "turn": gr.State(Turn()),
         "suggested": gr.State(scene_caption(first.picture)),
         "run": gr.State(None, time_to_live=VIEW_SECONDS),
+        "clip": gr.State(""),
         "first": gr.State(first),
     }
     with gr.Row(elem_id="edit-tab", elem_classes="tab-row"):

@@ -25,12 +25,15 @@ IF_BARE = "(canvas, picture) => [canvas.background ? null : canvas, picture]"
 
 @dataclass(frozen=True)
 class Controls:
-    """The components that events read and write. `generated`: the Generate tab's run."""
+    """The components that events read and write. `generated`: the Generate tab's run; `clip`: the guiding model, "" for
+    the generator's own.
+    """
 
     picture: gr.State
     turn: gr.State
     suggested: gr.State
     run: gr.State
+    clip: gr.State
     first: gr.State
     generated: gr.State
     image: PictureInput
@@ -97,7 +100,7 @@ def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
     page.load(events.read_link, [c.first], [*_shown(c), tabs], **QUIET)
     tab.select(events.show_background, [c.canvas, c.picture], [c.canvas], js=IF_BARE, **QUIET)
     listed = _show_generators(c, tab.select)
-    listed.then(generators.warm, [c.generator, gr.State("")], None, **QUIET, **MODEL_LANE)
+    listed.then(generators.warm, [c.generator, c.clip], None, **QUIET, **MODEL_LANE)
     _show_generators(c, c.generator.choose)
     c.way.input(events.show_strength, [c.way], [c.strength], **QUIET)
 
@@ -126,9 +129,10 @@ def _connect_words(c: Controls) -> None:
 def _connect_edits(c: Controls) -> None:
     c.new_seed.click(generate_events.new_seed, None, [c.seed], **QUIET)
     shown, running = [c.run, c.view, c.status, c.code, c.query], []
+    models = [c.generator, c.clip]
     for trigger in (c.make.click, c.prompt.submit):
         fetched, edited = ask(
-            c.turn, trigger, events.edit, _wish(c), shown, c.status, events.fetch, [c.generator]
+            c.turn, trigger, events.edit, _wish(c), shown, c.status, generate_events.fetch, models
         )
         fetched.success(None, None, None, js=scroll_to("edit"), **PRIVATE)
         running.append((fetched, edited))
