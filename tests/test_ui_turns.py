@@ -54,7 +54,9 @@ def test_a_press_ends_the_run_before_it():
     assert next(running) == ("first", 0)
     press(turn, "second")
     assert list(running) == [NOTHING]
+    assert turn.cut  # if nothing comes of the second, the page is told that the first has ended
     assert len(list(streamed(turn))) == 4
+    assert not turn.cut
 
 
 def test_stop_ends_what_runs_and_what_waits():

@@ -30,6 +30,7 @@ class Turn:
     presses: int = 0  # each stop is one, too
     begun: int = 0  # goes up where what runs must end
     question: Question | None = None  # what is to be answered next
+    cut: bool = False  # what the page shows is of a run that was ended
 
     def press(self) -> int:
         """Something was asked for; what it is comes with `put`, when all files are here."""
@@ -90,10 +91,15 @@ def stop(
         turn.stop()
         return handler(*seen)
 
+    def failed(turn: Turn, *seen: Any) -> Any:
+        return handler(*seen) if turn.cut else gr.skip()
+
     # Answers first: one that begins while it is cancelled would be cancelled before it has a name.
     fetched, answered = zip(*running, strict=True)
     pressed = button.click(stopped, [turn, *seen], list(shown), cancels=[*answered, *fetched], **QUIET)
     pressed.then(handler, list(seen), list(shown), **QUIET)  # a step may have come meanwhile
+    for one in answered:  # it may have ended a run, which would seem to go on
+        one.failure(failed, [turn, *seen], list(shown), **QUIET)
 
 
 def _fetching(
@@ -120,7 +126,8 @@ def _streaming(shown: int) -> Callable[[Turn], Iterator[Any]]:
     def streaming(turn: Turn) -> Iterator[Any]:
         question, begun = turn.take(), turn.begun
         for answer in question() if question else ():
-            if turn.begun != begun:
+            turn.cut = turn.begun != begun
+            if turn.cut:
                 break
             yield answer
         yield _nothing(shown)  # one that yields nothing at all would empty the page

@@ -103,6 +103,12 @@ def test_another_press_ends_the_run_before_it_and_stop_both(page, address):
     page.locator(".tl-edit[data-state=stopped]").wait_for(timeout=PATIENCE)
     page.wait_for_timeout(2000)
     expect(running).to_have_count(0)
+    page.locator("#edit-make").click()
+    running.wait_for(timeout=PATIENCE)
+    page.locator("#edit-prompt textarea").fill(" ")
+    page.locator("#edit-make").click()  # nothing comes of it, and what ran is over
+    expect(page.locator(".toast-body")).to_contain_text("not said yet", timeout=PATIENCE)
+    page.locator(".tl-edit[data-state=stopped]").wait_for(timeout=PATIENCE)
     with models_taken(address):
         pass  # they are free
 
