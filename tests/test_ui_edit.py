@@ -316,8 +316,15 @@ def test_stop_keeps_what_is_there(runs):
     assert value["state"] == "stopped"
     assert said == "Stopped."
     assert value["status"].startswith("At step 1 of")
-    skipped, _ = events.stopped(None)
-    assert skipped == gr.skip()
+    for nothing_to_keep in (None, replace(runs[0], before=None), runs[-1]):
+        assert events.stopped(nothing_to_keep) == (gr.skip(), "Stopped.")
+
+
+def test_stop_before_the_first_step_ends_the_waiting(runs):
+    assert not runs[0].steps
+    value, said = events.stopped(runs[0])
+    assert (value["state"], value["after"], said) == ("stopped", None, "Stopped.")
+    assert value["before"]
 
 
 def test_another_picture_brings_its_own_words(tmp_path):
@@ -334,6 +341,13 @@ def test_another_picture_brings_its_own_words(tmp_path):
     assert events.show_canvas(given)["aspect"] == 1
     with pytest.raises(gr.Error, match="no picture yet"):
         events.show_canvas(Picture())
+
+
+def test_the_canvas_gets_its_picture_when_the_tab_is_opened():
+    canvas = events.show_background(canvas_value((BOX,), most=1), FIRST.picture)
+    assert canvas == events.canvas_on(FIRST.picture, (BOX,))
+    assert canvas["background"]
+    assert events.show_background(None, FIRST.picture) == gr.skip()  # it has one
 
 
 def test_the_picture_made_under_generate_can_be_edited():
@@ -422,12 +436,17 @@ def test_links_bring_back_what_was_asked():
     "query",
     [
         {"draw": "many"},
+        {"draw": "9" * 30},
+        {"steps": "9" * 30},
         {"strength": "strong"},
+        {"strength": "nan"},
+        {"word_weight": "-inf"},
         {"boxes": "[[["},
         {"boxes": "[" * 5000},
         {"boxes": '[["red cat", 0.1]]'},
         {"words": "5"},
         {"words": "[1]"},
+        {"words": '["\\ud83d"]'},
         {"words": "x" * 100_000},
     ],
 )

@@ -18,6 +18,7 @@ from ui.box_canvas import canvas_value
 from ui.generate_examples import EXAMPLES, FIRST
 from ui.making import Run, Wish, make
 from ui.run_drawing import RunDrawing
+from ui.streaming import paced
 
 QUICK = replace(FIRST, generator="toy-vqgan", steps=3, seed=0)
 
@@ -146,6 +147,11 @@ def test_what_the_page_is_shown(runs):
     )
 
 
+def test_between_two_looks_steps_are_left_out_but_never_the_last(runs):
+    assert list(paced(iter(runs), 0.0)) == runs
+    assert list(paced(iter(runs), 1e9)) == [runs[0], *runs[-2:]]
+
+
 def test_the_handler_streams_what_the_page_shows():
     answers = list(events.make(*page(QUICK)))
     run, drawn, status, code, query = answers[-1]
@@ -197,12 +203,19 @@ def test_links_bring_back_what_was_asked():
     "query",
     [
         {"seed": "many"},
+        {"seed": "9" * 30},
+        {"steps": "-" + "9" * 30},
         {"weight": "strong"},
+        {"weight": "nan"},
+        {"weight": "inf"},
         {"boxes": "[[["},
         {"boxes": "[" * 5000},
         {"boxes": "5"},
         {"boxes": '[["red cat", 0.1]]'},
         {"boxes": '[["red cat", "a", 0, 1, 1]]'},
+        {"boxes": '[["red cat", NaN, 0, 1, 1]]'},
+        {"boxes": f'[["red cat", 0, 0, 1, {"9" * 400}]]'},
+        {"boxes": '[["\\ud83d", 0, 0, 1, 1]]'},
         {"boxes": "x" * 100_000},
     ],
 )
@@ -258,6 +271,12 @@ def test_generators_that_cannot_be_had_are_greyed_with_the_reason(monkeypatch):
         for option in group["options"]
     }
     assert listed["sd-1.5"] == "cannot be downloaded now"
+
+
+def test_a_generator_that_does_not_exist_leaves_a_list():
+    listed, note = events.show_generators("no such")
+    assert (listed["selected"], note) == ("no such", "")
+    assert len(listed["groups"]) == 2
 
 
 def test_a_visitor_who_looks_at_the_tab_finds_the_generator_open():

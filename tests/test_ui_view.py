@@ -33,6 +33,8 @@ from ui import (
 )
 from ui import explain_events as events
 from ui.drawing import COLORMAPS, Look
+from ui.drawn_html import DrawnHTML
+from ui.turns import Turn
 
 
 @pytest.fixture(scope="module")
@@ -313,28 +315,55 @@ def test_lanes_are_shared_and_only_models_are_in_theirs(built):
         lanes.setdefault(event.concurrency_id, set()).add(event.name)
         limits.setdefault(event.concurrency_id, set()).add(event.concurrency_limit)
     assert lanes["model"] == {
-        "explain",
-        "answer_link",
+        "answering",
+        "streaming",
         "choose_word",
-        "compare",
-        "compare_if_new",
-        "words",
-        "ask",
-        "ask_if_put",
-        "tune",
-        "teach",
-        "make",
-        "rescue",
         "warm",
+        "explain",
+        "words",
+        "tune",
         "generate",
         "edit",
     }
-    assert lanes["download"] == {"fetch", "fetch_link"}
+    assert lanes["download"] == {"fetching"}
     assert lanes["redraw"] == {"redraw", "redraw_if_restyled", "show_words"}
     tabs = (export, compare_export, words_export, lesson_export, generate_export, edit_export)
     files = 1 + sum(len(tab.SAVERS) for tab in tabs)
     assert sum(event.concurrency_id == "save" for event in built.fns.values()) == files
     assert (limits["model"], limits["save"]) == ({1}, {2})
+
+
+def test_models_are_asked_what_stood_on_the_page_at_the_press(built):
+    """What they read when they are free at last may be of another picture than the rest."""
+    asked = [event for event in built.fns.values() if event.name in ("answering", "streaming")]
+    assert len(asked) > 30
+    for event in asked:
+        (turn,) = event.inputs
+        assert isinstance(turn.value, Turn)
+        assert built.fns[event.trigger_after].inputs[0] is turn
+        assert event.trigger_mode == "multiple"
+
+
+def test_pictures_that_nobody_sees_yet_do_not_make_the_page_heavy(built):
+    heavy = {
+        block.elem_id
+        for block in built.blocks.values()
+        if isinstance(block, DrawnHTML) and len(json.dumps(block.value)) > 50_000
+    }
+    assert heavy == {"cards", "run"}
+    (cards,) = (block for block in built.blocks.values() if block.elem_id == "cards")
+    assert cards.value["waiting"].startswith("data:image")  # seen at once
+
+
+def test_the_page_asks_no_model_before_it_is_asked(built):
+    """What opens with the page, or with a tab, must not stand in the queue for nothing: others would wait."""
+    tabs = {block._id for block in built.blocks.values() if isinstance(block, gr.Tab)}
+    jobs = built.fns.values()
+    opening = {job._id for job in jobs for block, name in job.targets if name == "load" or block in tabs}
+    while more := {job._id for job in jobs if job.trigger_after in opening} - opening:
+        opening |= more
+    begun = [built.fns[one].name for one in sorted(opening) if built.fns[one].concurrency_id == "model"]
+    assert begun == ["answering", "warm", "warm"]  # the Explain tab's first question
 
 
 def test_the_server_keeps_a_limited_number_of_visitors(monkeypatch):

@@ -176,22 +176,19 @@ def test_bad_questions_are_told(arguments, message):
         events.ask(*arguments)
 
 
-def test_a_question_is_put_once():
-    asked = FIRST.asked_of("toy-vit")
-    question = (asked.picture, asked.labels, "a {}", asked.model)
-    assert nothing_new(events.ask_if_put(False, *question)[:-1])
-    *found, put = events.ask_if_put(True, *question)
-    assert found[0].found.phrasings == ("a {}",)
-    assert put is False
-
-
-def test_the_tab_opens_with_the_first_example_unless_something_else_is_asked(answer):
+def test_the_tab_opens_with_the_first_example_unless_something_else_is_asked():
     opened = events.open_tab(None, "toy-rn", "?seed=3")
     assert opened[0] == FIRST.picture
     assert opened[2] == FIRST.labels
-    assert opened[-1] is True
-    assert nothing_new(events.open_tab(answer, "toy-vit", ""))
+    assert opened[-1] == FIRST.asked_of("toy-rn")
+    assert nothing_new(events.open_tab(opened[-1], "toy-vit", ""))  # also where nothing came of it
     assert nothing_new(events.open_tab(None, "toy-vit", "?tab=words&seed=3"))  # the link is on its way
+
+
+def test_a_link_to_a_model_that_does_not_exist_leaves_a_list():
+    listed, note = events.show_models("no such model", "toy-rn")
+    assert (listed["selected"], bool(note)) == ("toy-rn", True)
+    assert events.show_models("toy-vit", "toy-rn")[0]["selected"] == "toy-vit"
 
 
 def test_scenes_bring_labels_but_typed_ones_stay():

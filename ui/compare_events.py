@@ -66,16 +66,6 @@ def compare(
         yield replace(found, style=tiles.style), drawn, said, code, query
 
 
-def compare_if_new(adopted: Adopted | None, *arguments: Any) -> Iterator[Any]:
-    """`compare` where a link or the other tab brought a new question; else all stays as it is."""
-    *_, previous = arguments
-    if adopted is None or (previous is not None and previous.adopted == adopted):
-        yield tuple(gr.skip() for _ in range(5))
-        return
-    for found, *rest in compare(*arguments):
-        yield replace(found, adopted=adopted), *rest
-
-
 @told
 def redraw(found: Comparison | None, opacity: float, colormap: str, order: str) -> Any:
     """The kept maps as tiles, in another order or other colours; no model runs."""
@@ -132,20 +122,26 @@ def adopt(view: View | None, adopted: Adopted | None, default_model: str, search
         first = scene_picture(FIRST_SEED)
         theirs = (first, suggested_prompt(first.scene), default_model)
     if theirs is None or theirs == adopted:
-        return tuple(gr.skip() for _ in range(9))
+        return tuple(gr.skip() for _ in range(10))
     picture, prompt, model = theirs
     with in_plain_words():
-        return (*_shown(picture, prompt, prompt), choices.plain("Model", model), theirs)
+        waiting = comparison_drawing.before_the_first(picture) if adopted is None else gr.skip()
+        return (*_shown(picture, prompt, prompt), choices.plain("Model", model), waiting, theirs)
 
 
-def show_models(selected: str) -> tuple[dict[str, Any], str]:
-    """The list of models, those that cannot be had now greyed, and what may be asked of the chosen one."""
-    return choices.models(selected), choices.model_note(selected)
+def show_models(selected: str, default_model: str) -> tuple[dict[str, Any], str]:
+    """The list of models, those that cannot be had now greyed, and what may be asked of the chosen one, or of the usual
+    one where a link chose what does not exist.
+    """
+    from explain import CATALOGUE
+
+    model = selected if selected in CATALOGUE else default_model
+    return choices.models(model), choices.model_note(model)
 
 
 def show_models_of(found: Comparison | None, default_model: str) -> tuple[dict[str, Any], str]:
     """The same for the model that answered last: after a failure the list goes back to it."""
-    return show_models(found.asked.model if found else default_model)
+    return show_models(found.asked.model if found else default_model, default_model)
 
 
 def take_picture(path: str | None) -> tuple[Picture, Any, Any, Any]:

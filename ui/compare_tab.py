@@ -18,26 +18,32 @@ from ui.keeping import keeping
 from ui.link import FIRST_SEED
 from ui.picture_input import picture_input
 from ui.tiles import TileGrid
+from ui.turns import Turn
 from ui.view import Picture, scene_picture, suggested_prompt
 
 LINK = "Link to this comparison (an uploaded picture is not part of it)"
 
 
-def build_tab(default_model: str, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls) -> None:
-    """Lays the tab out in the Blocks that is open, and connects it. It opens with what `explained` was asked."""
+def build_tab(
+    default_model: str, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls, adopted: gr.State
+) -> None:
+    """Lays the tab out in the Blocks that is open, and connects it. It opens with what `explained` was asked, which
+    `adopted` then holds.
+    """
     first = scene_picture(FIRST_SEED)
     states = {
         "picture": gr.State(Picture()),
+        "turn": gr.State(Turn()),
         "found": gr.State(None, time_to_live=VIEW_SECONDS),
         "suggested": gr.State(""),
-        "adopted": gr.State(None),
+        "adopted": adopted,
         "default_model": explained.default_model,
     }
     with gr.Row(elem_id="compare-tab", elem_classes="tab-row"):
         with gr.Column(scale=4, min_width=320, elem_classes="asking"):
             asking = _asking(first, default_model)
         with gr.Column(scale=9, min_width=320, elem_classes="answers"):
-            answers = _answers(first) | keeping(compare_export.SAVERS, LINK, "compare-")
+            answers = _answers() | keeping(compare_export.SAVERS, LINK, "compare-")
             with gr.Accordion("What do the numbers mean, and what do they not?", open=False):
                 gr.Markdown(wording.COMPARE_EXPLAINER)
     connect(Controls(**states, **asking, **answers), tabs, tab, explained)
@@ -83,7 +89,7 @@ def _asking(picture: Picture, model: str) -> dict[str, Any]:
     return parts
 
 
-def _answers(picture: Picture) -> dict[str, Any]:
+def _answers() -> dict[str, Any]:
     """The right column: how tiles are sorted and drawn, and the tiles."""
     style, parts = Style(), {}
     with gr.Row(elem_id="compare-look", elem_classes="look-row"):
@@ -93,5 +99,5 @@ def _answers(picture: Picture) -> dict[str, Any]:
             choice_value("Colours", style.colormap, colours), elem_id="compare-colormap"
         )
         parts["opacity"] = strength(style.opacity, "compare-opacity")
-    parts["tiles"] = TileGrid(comparison_drawing.before_the_first(picture), "tiles")
+    parts["tiles"] = TileGrid({"tiles": [], "order": []}, "tiles")
     return parts

@@ -15,18 +15,12 @@ from ui import explain_events
 from ui.choice import Choice
 from ui.explain_wiring import Controls as ExplainControls
 from ui.keeping import save, show_link
-from ui.lanes import (
-    DOWNLOAD_LANE,
-    DRAWING_LANE,
-    MODEL_LANE,
-    PRIVATE,
-    QUIET,
-)
+from ui.lanes import DRAWING_LANE, QUIET
 from ui.picture_input import PictureInput
 from ui.tiles import TileGrid
+from ui.turns import Event, Waiting, ask, stop
 
 WITH_SEARCH = "(view, adopted, model, query) => [view, adopted, model, location.search]"
-Event = Callable[..., Dependency]
 
 
 @dataclass(frozen=True)
@@ -34,6 +28,7 @@ class Controls:
     """The components that events read and write."""
 
     picture: gr.State
+    turn: gr.State
     found: gr.State
     suggested: gr.State
     adopted: gr.State
@@ -66,23 +61,21 @@ class Controls:
 
 def connect(c: Controls, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls) -> None:
     """Connects the tab's components."""
-    running = [*_connect_opening(c, tabs, tab, explained), *_connect_questions(c)]
-    c.stop.click(events.stopped, [c.found], [c.status], cancels=running, **QUIET)
+    running = [_connect_opening(c, tabs, tab, explained), *_connect_questions(c)]
+    stop(c.turn, c.stop, events.stopped, [c.found], [c.status], running)
     for trigger in (c.opacity.input, c.colormap.choose, c.order.choose):
         _draw(c, trigger)
     _connect_files(c)
 
 
-def _ask(c: Controls, after: Event) -> Dependency:
+def _ask(c: Controls, after: Event) -> Waiting:
     """A question: the model's files are fetched, the methods answer one by one."""
-    fetched = after(explain_events.fetch, [c.model], None, **_fetching(c))
-    return _compare(c, fetched.success)
-
-
-def _compare(c: Controls, after: Event) -> Dependency:
-    asked = after(events.compare, [*_question(c), *_style(c), c.found], _answer(c), **_asking(c))
+    question = [*_question(c), *_style(c), c.found]
+    fetched, asked = ask(
+        c.turn, after, events.compare, question, _answer(c), c.status, explain_events.fetch, [c.model]
+    )
     _draw(c, asked.success, events.redraw_if_restyled)
-    return asked
+    return fetched, asked
 
 
 def _draw(c: Controls, after: Event, handler: Callable[..., Any] = events.redraw) -> Dependency:
@@ -105,37 +98,28 @@ def _shown(c: Controls) -> list[Any]:
     return [c.picture, c.image, c.prompt, c.suggested, c.mask_box, c.mask, c.background]
 
 
-def _fetching(c: Controls) -> dict[str, Any]:
-    return {**PRIVATE, **DOWNLOAD_LANE, "show_progress_on": c.status}
-
-
-def _asking(c: Controls) -> dict[str, Any]:
-    """ "multiple", or a page whose stopped answer is not quite over yet would drop the next question."""
-    return {**PRIVATE, **MODEL_LANE, "trigger_mode": "multiple", "show_progress_on": c.status}
-
-
-def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls) -> list[Dependency]:
+def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab, explained: ExplainControls) -> Waiting:
     """A link to a comparison opens it; else the tab, when it is selected, asks what the Explain tab asked last."""
     page = gr.context.Context.root_block
     switches = [c.shuffled, c.random, c.order]
     put = [*_shown(c), c.model, *switches, c.tiles, c.adopted, tabs]
-    opened = page.load(events.read_link, [c.default_model], put, **QUIET)
-    linked = _compare_if_asked(c, opened)
+    page.load(events.read_link, [c.default_model], put, **QUIET)
     theirs = [explained.view, c.adopted, c.default_model, c.query]
-    selected = tab.select(events.adopt, theirs, [*_shown(c), c.model, c.adopted], js=WITH_SEARCH, **QUIET)
-    adopted = _compare_if_asked(c, selected)
-    return [linked, adopted]
-
-
-def _compare_if_asked(c: Controls, before: Dependency) -> Dependency:
-    asked = before.then(
-        events.compare_if_new, [c.adopted, *_question(c), *_style(c), c.found], _answer(c), **_asking(c)
-    )
-    asked.then(events.show_models, [c.model], [c.model, c.model_note], **QUIET)
+    taken = [*_shown(c), c.model, c.tiles, c.adopted]
+    selected = tab.select(events.adopt, theirs, taken, js=WITH_SEARCH, **QUIET)
+    selected.then(events.show_models, [c.model, c.default_model], [c.model, c.model_note], **QUIET)
+    asked = _ask(c, c.adopted.change)
+    _list_after(c, *(job.failure for job in asked))
     return asked
 
 
-def _connect_questions(c: Controls) -> list[Dependency]:
+def _list_after(c: Controls, *events_before: Event) -> None:
+    """The list goes back to the model that answered."""
+    for after in events_before:
+        after(events.show_models_of, [c.found, c.default_model], [c.model, c.model_note], **QUIET)
+
+
+def _connect_questions(c: Controls) -> list[Waiting]:
     """Another picture, prompt, model or experiment: the methods are asked."""
     triggers: list[Event] = [c.compare.click, c.prompt.submit]
     triggers += [box.input for box in (c.background, c.shuffled, c.random, c.slow)]
@@ -147,12 +131,10 @@ def _connect_questions(c: Controls) -> list[Dependency]:
     for trigger, handler in ((c.gallery.select, events.pick_scene), (c.new_scene.click, events.new_scene)):
         picked = trigger(handler, [c.prompt, c.suggested], _shown(c), **QUIET)
         triggers.append(picked.success)
-    asked = [_ask(c, trigger) for trigger in triggers]
-    fetched = c.model.choose(explain_events.fetch, [c.model], None, **_fetching(c))
-    answered = _compare(c, fetched.success)
-    for after in (fetched.failure, answered.then):
-        after(events.show_models_of, [c.found, c.default_model], [c.model, c.model_note], **QUIET)
-    return [*asked, answered]
+    running = [_ask(c, trigger) for trigger in triggers]
+    fetched, answered = _ask(c, c.model.choose)
+    _list_after(c, fetched.failure, answered.then)  # the latter also after a failure
+    return [*running, (fetched, answered)]
 
 
 def _connect_files(c: Controls) -> None:

@@ -98,7 +98,6 @@ class Comparison:
     took: float = 0.0
     finished: bool = False
     style: Style | None = None  # how its tiles were drawn while they came
-    adopted: Adopted | None = None  # what another tab or a link brought, if that is what it answers
 
     @property
     def first(self) -> explain.Explanation | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from ui.generators import DEFAULT_GENERATOR
 from ui.lanes import MODEL_LANE
 from ui.making import whole
 from ui.picture_input import picture_input
+from ui.streaming import paced
 from ui.view import Picture
 
 BETWEEN = 1.0  # seconds between two pictures that a program is sent; after the first, it can leave at each
@@ -73,16 +73,9 @@ def edit(
             compare=False,
         )
         runs = run_edit(wish)
-    sent = 0.0
-    while True:  # a generator, so that a visitor who leaves ends it; nothing is yielded in a `with`
-        with in_plain_words():
-            run = next(runs, None)
-        if run is None:
-            return
-        if run.last is None or (not run.finished and time.monotonic() - sent < BETWEEN):
-            continue
-        sent = time.monotonic()
-        yield run.last.image, as_json(run)
+    for run in paced(runs, BETWEEN):
+        if run.last is not None:
+            yield run.last.image, as_json(run)
 
 
 def build_edit_endpoint() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -14,12 +13,10 @@ import toyland
 from ui import (
     box_canvas,
     choices,
-    downloads,
     edit_export,
     edit_link,
     edit_wording,
     editing,
-    generators,
     word_picker,
 )
 from ui.asking import GALLERY_SEEDS
@@ -29,12 +26,12 @@ from ui.edit_examples import EXAMPLES
 from ui.edit_link import EDIT_TAB
 from ui.editing import EditRun, EditWish
 from ui.errors import in_plain_words, told
-from ui.explain_events import NO_PROGRESS, saved_file
-from ui.generate_events import BETWEEN
+from ui.explain_events import saved_file
 from ui.making import Run, whole
+from ui.streaming import streamed
 from ui.view import SPLIT, Picture, scene_picture, shrink
 
-Answer = tuple[EditRun, dict[str, Any], Any, str, str]
+Answer = tuple[Any, ...]  # the run, as it is drawn, what is said, Python and link
 Given = tuple[Picture, Any, str, str, str, dict[str, Any], dict[str, Any]]
 
 WAYS = [("Draw anew (diffusion)", "diffusion"), ("Nudge the picture (latents)", "latents")]
@@ -71,45 +68,22 @@ def wish_of(
     )
 
 
-async def fetch(generator: str, progress: gr.Progress = NO_PROGRESS) -> None:
-    """Before a picture is edited: the files of both models come here, while others go on with theirs."""
-    from guidance.catalogue import find
-
-    def said(done: float, what: str) -> None:
-        progress(done, desc=what)
-
-    with in_plain_words():
-        await downloads.wait_for(find(generator).guide, said)
-        await downloads.wait_for(generator, said, generators.fetch)
-
-
 def edit(*page: Any) -> Iterator[Answer]:
-    """Edit the picture; what the page shows, as its steps come. Nothing is yielded inside a `with`."""
+    """Edit the picture; what the page shows, as its steps come."""
     with in_plain_words():
         wish = wish_of(*page)
-        runs = editing.edit(wish)
         label = choices.generator_label(wish.generator)
-    code, query, looked = "", "", 0.0
-    while True:
-        with in_plain_words():
-            run = next(runs, None)
-            if run is None:
-                return
-            code = code or edit_export.as_python(run)
-            query = query or edit_link.write_query(wish)
-            done = run.finished or run.last is None or run.last.finished
-            if not done and time.monotonic() - looked < BETWEEN:
-                continue
-            view = drawn(run)
-        # The first picture takes away what was said before; what a page is still sent after Stop must not.
-        status = edit_wording.edited(run, label) if run.finished else gr.skip() if looked else ""
-        looked = time.monotonic()
-        yield run, view, status, code, query
+    yield from streamed(
+        editing.edit(wish),
+        drawn,
+        lambda run: edit_wording.edited(run, label),
+        lambda run: (edit_export.as_python(run), edit_link.write_query(wish)),
+    )
 
 
 def stopped(run: EditRun | None) -> tuple[Any, str]:
     """The visitor has seen enough: what is there stays."""
-    if run is None or run.finished or not run.steps:
+    if run is None or run.finished or run.before is None:
         return gr.skip(), "Stopped."
     return drawn(run, stopped=True), "Stopped."
 
@@ -185,6 +159,12 @@ def no_picture() -> tuple[Picture, str]:
 def show_canvas(picture: Picture) -> dict[str, Any]:
     """The canvas with another picture; the box of the one before is gone."""
     return canvas_on(picture)
+
+
+@told
+def show_background(canvas: Any, picture: Picture) -> Any:
+    """The tab is opened for the first time: its canvas gets the picture, which all who open the page need not load."""
+    return gr.skip() if canvas is None else canvas_on(picture, box_canvas.plain_boxes(canvas))
 
 
 def pick_scene(event: gr.SelectData) -> Given:

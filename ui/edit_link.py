@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ui.editing import EditWish, scene_caption
-from ui.generate_link import LONGEST_BOXES, read_boxes, write_boxes
+from ui.generate_link import LONGEST_BOXES, read_boxes, read_json, write_boxes
+from ui.link import read_number
 from ui.link import read_query as read_question
 
 EDIT_TAB = "edit"  # its id among the tabs
@@ -36,11 +37,11 @@ def read_query(query: Mapping[str, str], first: EditWish) -> tuple[EditWish, str
     wish = replace(wish, **texts)
     try:
         numbers: dict[str, Any] = {
-            name: kind(query[name]) for name, kind in _NUMBERS.items() if name in query
+            name: read_number(kind, query[name]) for name, kind in _NUMBERS.items() if name in query
         }
         numbers |= {"seed": numbers.pop("draw")} if "draw" in numbers else {}
         wish = replace(wish, **numbers)
-    except (ValueError, OverflowError):
+    except ValueError:
         problem = "A number in the link cannot be read. Here is the usual one."
     try:
         if "words" in query:
@@ -77,9 +78,7 @@ def write_query(wish: EditWish) -> str:
 
 def _words(text: str) -> tuple[str, ...]:
     """ValueError or TypeError for what is no list of texts."""
-    if len(text) > LONGEST_BOXES:
-        raise ValueError
-    words = json.loads(text)
+    words = read_json(text)
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise TypeError
     return tuple(words)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ui import choices, edit_events, edit_export, edit_wording, first_edit
 from ui.asking import picture_chooser
-from ui.box_canvas import BoxCanvas
+from ui.box_canvas import BoxCanvas, canvas_value
 from ui.choice import Choice
 from ui.edit_examples import EXAMPLES, FIRST
 from ui.edit_view import EditView
@@ -17,6 +17,7 @@ from ui.edit_wiring import Controls, connect
 from ui.editing import EditWish, scene_caption
 from ui.explain_tab import VIEW_SECONDS
 from ui.keeping import keeping
+from ui.turns import Turn
 from ui.view import Picture
 from ui.word_picker import WordPicker, as_tapped, picker_value
 
@@ -30,8 +31,10 @@ def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab, generated: gr.State) -
     first = replace(FIRST, generator=generator)
     states = {
         "picture": gr.State(Picture()),
+        "turn": gr.State(Turn()),
         "suggested": gr.State(scene_caption(first.picture)),
         "run": gr.State(None, time_to_live=VIEW_SECONDS),
+        "clip": gr.State(""),
         "first": gr.State(first),
     }
     with gr.Row(elem_id="edit-tab", elem_classes="tab-row"):
@@ -96,7 +99,7 @@ def _made(first: EditWish) -> dict[str, Any]:
     with gr.Accordion(
         "Only here may it change: draw a box", open=bool(first.boxes), elem_id="edit-where"
     ) as parts["where"]:
-        parts["canvas"] = BoxCanvas(edit_events.canvas_on(first.picture, first.boxes), elem_id="edit-box")
+        parts["canvas"] = BoxCanvas(canvas_value(first.boxes, most=1), elem_id="edit-box")
     parts["way"] = gr.Radio(
         edit_events.WAYS, value="diffusion", label="How it is changed (way)", elem_id="edit-way"
     )

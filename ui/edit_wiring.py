@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,20 +15,25 @@ from ui.box_canvas import BoxCanvas
 from ui.choice import Choice
 from ui.edit_view import EditView
 from ui.keeping import save, show_link
-from ui.lanes import DOWNLOAD_LANE, DRAWING_LANE, MODEL_LANE, PRIVATE, QUIET, scroll_to
+from ui.lanes import DRAWING_LANE, MODEL_LANE, PRIVATE, QUIET, scroll_to
 from ui.picture_input import PictureInput
+from ui.turns import Event, ask, stop
 from ui.word_picker import WordPicker
 
-Event = Callable[..., Dependency]
+IF_BARE = "(canvas, picture) => [canvas.background ? null : canvas, picture]"
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The components that events read and write. `generated`: the Generate tab's run."""
+    """The components that events read and write. `generated`: the Generate tab's run; `clip`: the guiding model, "" for
+    the generator's own.
+    """
 
     picture: gr.State
+    turn: gr.State
     suggested: gr.State
     run: gr.State
+    clip: gr.State
     first: gr.State
     generated: gr.State
     image: PictureInput
@@ -94,8 +98,9 @@ def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """A link puts a wish on the page; when the tab is selected, its generators are listed, and one is opened."""
     page = gr.context.Context.root_block
     page.load(events.read_link, [c.first], [*_shown(c), tabs], **QUIET)
+    tab.select(events.show_background, [c.canvas, c.picture], [c.canvas], js=IF_BARE, **QUIET)
     listed = _show_generators(c, tab.select)
-    listed.then(generators.warm, [c.generator, gr.State("")], None, **QUIET, **MODEL_LANE)
+    listed.then(generators.warm, [c.generator, c.clip], None, **QUIET, **MODEL_LANE)
     _show_generators(c, c.generator.choose)
     c.way.input(events.show_strength, [c.way], [c.strength], **QUIET)
 
@@ -123,24 +128,12 @@ def _connect_words(c: Controls) -> None:
 
 def _connect_edits(c: Controls) -> None:
     c.new_seed.click(generate_events.new_seed, None, [c.seed], **QUIET)
-    running = [_edit(c, trigger) for trigger in (c.make.click, c.prompt.submit)]
-    stopped = c.stop.click(events.stopped, [c.run], [c.view, c.status], cancels=running, **QUIET)
-    stopped.then(events.stopped, [c.run], [c.view, c.status], **QUIET)  # a step may have come meanwhile
-
-
-def _edit(c: Controls, after: Event) -> Dependency:
-    """A wish: the models' files are fetched, the picture is edited.
-
-    "multiple", or a page whose stopped run is not quite over yet would drop the next wish.
-    """
-    fetched = after(events.fetch, [c.generator], None, **PRIVATE, **DOWNLOAD_LANE, show_progress_on=c.status)
-    fetched.success(None, None, None, js=scroll_to("edit"), **PRIVATE)
-    return fetched.success(
-        events.edit,
-        _wish(c),
-        [c.run, c.view, c.status, c.code, c.query],
-        **PRIVATE,
-        **MODEL_LANE,
-        trigger_mode="multiple",
-        show_progress_on=c.status,
-    )
+    shown, running = [c.run, c.view, c.status, c.code, c.query], []
+    models = [c.generator, c.clip]
+    for trigger in (c.make.click, c.prompt.submit):
+        fetched, edited = ask(
+            c.turn, trigger, events.edit, _wish(c), shown, c.status, generate_events.fetch, models
+        )
+        fetched.success(None, None, None, js=scroll_to("edit"), **PRIVATE)
+        running.append((fetched, edited))
+    stop(c.turn, c.stop, events.stopped, [c.run], [c.view, c.status], running)

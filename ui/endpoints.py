@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from ui.lanes import MODEL_LANE
 from ui.link import FIRST_METHODS
 from ui.making import Wish, make, whole
 from ui.picture_input import picture_input
+from ui.streaming import paced
 from ui.view import Picture, parse_prompts
 from ui.words_question import FIRST_PHRASINGS, WordsAsked, ask
 
@@ -107,15 +107,7 @@ def generate(
     with in_plain_words():
         wish = Wish(prompt, boxes, generator, preset, "", whole("seed", seed), weight, whole("steps", steps))
         runs = make(wish)
-    sent = 0.0
-    while True:  # a generator, so that a visitor who leaves ends it; nothing is yielded in a `with`
-        with in_plain_words():
-            run = next(runs, None)
-        if run is None:
-            return
-        if not run.finished and time.monotonic() - sent < BETWEEN:
-            continue
-        sent = time.monotonic()
+    for run in paced(runs, BETWEEN):
         yield run.steps[-1].image, as_record(run.recipe, run.steps)
 
 

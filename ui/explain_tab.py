@@ -15,6 +15,7 @@ from ui.drawing import COLORMAPS, Look
 from ui.explain_wiring import Controls, connect
 from ui.keeping import keeping
 from ui.link import Question
+from ui.turns import Turn
 from ui.view import Picture
 
 LINK = "Link to this view (an uploaded picture is not part of it)"
@@ -27,6 +28,7 @@ def build_tab(default_model: str) -> Controls:
     states = {
         # Their defaults are what a visitor has whose state is gone: better no picture than one that is not shown.
         "picture": gr.State(Picture()),
+        "turn": gr.State(Turn()),
         "view": gr.State(None, time_to_live=VIEW_SECONDS),
         "suggested": gr.State(""),
         "boxed": gr.State(None),

@@ -4,7 +4,6 @@ files are fetched before, cards are drawn after. Nothing here is public.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,17 +16,9 @@ from ui.box_canvas import BoxCanvas
 from ui.cards import Cards
 from ui.choice import Choice
 from ui.keeping import save, show_link
-from ui.lanes import (
-    DOWNLOAD_LANE,
-    DRAWING_LANE,
-    MODEL_LANE,
-    PRIVATE,
-    QUIET,
-    scroll_to,
-)
+from ui.lanes import DRAWING_LANE, MODEL_LANE, PRIVATE, QUIET, scroll_to
 from ui.picture_input import PictureInput
-
-Event = Callable[..., Dependency]  # what takes a handler: a trigger, or `then` and `success` of another event
+from ui.turns import Event, ask
 
 
 @dataclass(frozen=True)
@@ -35,6 +26,7 @@ class Controls:
     """The components that events read and write."""
 
     picture: gr.State
+    turn: gr.State
     view: gr.State
     suggested: gr.State
     default_model: gr.State
@@ -72,8 +64,9 @@ def connect(c: Controls) -> None:
 
 def _ask(c: Controls, after: Event) -> tuple[Dependency, Dependency, Dependency]:
     """A question: the model's files are fetched, the model is asked, the cards are drawn."""
-    fetched = after(events.fetch, [c.model], None, **_fetching(c))
-    asked = fetched.success(events.explain, _question(c), _answer(c), **_asking(c))
+    fetched, asked = ask(
+        c.turn, after, events.explain, _question(c), _answer(c), c.status, events.fetch, [c.model]
+    )
     return fetched, asked, _draw_answer(c, asked)
 
 
@@ -103,21 +96,15 @@ def _shown(c: Controls) -> list[Any]:
     return [c.picture, c.image, c.prompts, c.suggested]
 
 
-def _fetching(c: Controls) -> dict[str, Any]:
-    return {**PRIVATE, **DOWNLOAD_LANE, "show_progress_on": c.status}
-
-
-def _asking(c: Controls) -> dict[str, Any]:
-    return {**PRIVATE, **MODEL_LANE, "show_progress_on": c.status}
-
-
 def _connect_opening(c: Controls) -> None:
     """The page opens: what the link asks is put on the page, then answered, then the models are listed."""
     page = gr.context.Context.root_block
     put = [*_shown(c), c.model, c.method, c.beside, c.cards]
     opened = page.load(events.read_link, [c.default_model], put, **QUIET)
-    fetched = opened.then(events.fetch_link, [c.default_model, c.model], None, **_fetching(c))
-    answered = fetched.then(events.answer_link, [c.default_model, *_question(c)], _answer(c), **_asking(c))
+    asked, models = [c.default_model, *_question(c)], [c.default_model, c.model]
+    _, answered = ask(
+        c.turn, opened.then, events.answer_link, asked, _answer(c), c.status, events.fetch_link, models
+    )
     _draw_answer(c, answered)
     _list_models(c, answered.then)
 
@@ -145,7 +132,9 @@ def _connect_questions(c: Controls) -> None:
     for trigger, handler in ((c.gallery.select, events.pick_scene), (c.new_scene.click, events.new_scene)):
         picked = trigger(handler, [c.prompts, c.suggested], _shown(c), **QUIET)
         _ask(c, picked.success)
-    chosen = c.cards.word(events.choose_word, [c.view], [c.view], **_asking(c))
+    chosen = c.cards.word(
+        events.choose_word, [c.view], [c.view], **PRIVATE, **MODEL_LANE, show_progress_on=c.status
+    )
     _draw(c, chosen.success)
 
 

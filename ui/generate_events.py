@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -17,11 +16,11 @@ from ui.generate_examples import EXAMPLES, FIRST
 from ui.generate_link import GENERATE_TAB
 from ui.making import Run, Wish
 from ui.run_drawing import RunDrawing
+from ui.streaming import streamed
 
-BETWEEN = 0.1  # seconds between two pictures on the page while they come
 SEEDS = 100_000  # a new one is below this: short enough to be read out
 
-Answer = tuple[Run, dict[str, Any], Any, str, Any]
+Answer = tuple[Any, ...]  # the run, as it is drawn, what is said, Python and link
 Shown = tuple[str, dict[str, Any], str, float, float, dict[str, Any], str, float]
 
 
@@ -77,28 +76,18 @@ def rescue(run: Run | None) -> Iterator[Answer]:
 
 
 def _made(runs: Iterator[Run], generator: str, wish: Wish | None = None) -> Iterator[Answer]:
-    """Nothing is yielded inside a `with`."""
     with in_plain_words():
         label = choices.generator_label(generator)
         drawing = RunDrawing()
-    code, looked = "", 0.0
-    query: Any = gr.skip() if wish is None else ""
-    while True:
-        with in_plain_words():
-            run = next(runs, None)
-            if run is None:
-                return
-            code = code or generate_export.as_python(run)
-            if wish is not None:
-                query = query or generate_link.write_query(wish, FIRST)
-            done = run.finished or (run.last is not None and run.last.finished)
-            if not done and time.monotonic() - looked < BETWEEN:
-                continue
-            drawn = drawing.value(run)
-        # The first picture takes away what was said before; what a page is still sent after Stop must not.
-        status = wording.made(run, label) if run.finished else gr.skip() if looked else ""
-        looked = time.monotonic()
-        yield run, drawn, status, code, query
+    yield from streamed(
+        runs,
+        drawing.value,
+        lambda run: wording.made(run, label),
+        lambda run: (
+            generate_export.as_python(run),
+            gr.skip() if wish is None else generate_link.write_query(wish, FIRST),
+        ),
+    )
 
 
 def stopped(run: Run | None) -> tuple[Any, str]:
@@ -144,8 +133,12 @@ def new_seed() -> int:
 
 
 def show_generators(selected: str) -> tuple[dict[str, Any], str]:
-    """The list of generators, those that cannot be had now greyed, and what the chosen one is good for."""
-    return choices.generators(selected), choices.generator_note(selected)
+    """The list of generators, those that cannot be had now greyed, and what the chosen one is good for. A link may have
+    chosen one that does not exist, which is told when it is asked.
+    """
+    from guidance.catalogue import GENERATORS
+
+    return choices.generators(selected), choices.generator_note(selected) if selected in GENERATORS else ""
 
 
 def save_as(kind: str, run: Run | None) -> Iterator[str]:

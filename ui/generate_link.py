@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ui.box_canvas import EDGES
+from ui.link import read_number
 from ui.making import Wish
 
 GENERATE_TAB = "generate"  # its id among the tabs
@@ -30,11 +31,11 @@ def read_query(query: Mapping[str, str], first: Wish) -> tuple[Wish, str | None]
     try:
         wish = replace(
             wish,
-            seed=int(query.get("seed", first.seed)),
-            steps=int(query.get("steps", first.steps)),
-            weight=float(query.get("weight", first.weight)),
+            seed=read_number(int, query.get("seed", first.seed)),
+            steps=read_number(int, query.get("steps", first.steps)),
+            weight=read_number(float, query.get("weight", first.weight)),
         )
-    except (ValueError, OverflowError):
+    except ValueError:
         problem = "A number in the link cannot be read. Here is the usual one."
     if "boxes" in query:
         try:
@@ -68,10 +69,17 @@ def write_boxes(boxes: Iterable[Mapping[str, Any]]) -> str:
 
 def read_boxes(text: str) -> list[dict[str, object]]:
     """Boxes that the canvas can show. ValueError or TypeError for anything else."""
+    found = []
+    for phrase, *edges in read_json(text):
+        left, top, right, bottom = (min(max(read_number(float, edge), 0.0), 1.0) for edge in edges)
+        found.append(dict(zip(("phrase", *EDGES), (str(phrase), left, top, right, bottom), strict=True)))
+    return found
+
+
+def read_json(text: str) -> Any:
+    """ValueError for what is too long, no JSON, or holds half of a character, which no page can be sent."""
     if len(text) > LONGEST_BOXES:
         raise ValueError
-    found = []
-    for phrase, *edges in json.loads(text):
-        left, top, right, bottom = (min(max(float(edge), 0.0), 1.0) for edge in edges)
-        found.append(dict(zip(("phrase", *EDGES), (str(phrase), left, top, right, bottom), strict=True)))
+    found = json.loads(text)
+    json.dumps(found, ensure_ascii=False).encode()
     return found

@@ -16,6 +16,7 @@ from ui.generate_wiring import Controls, connect
 from ui.keeping import keeping
 from ui.making import Wish
 from ui.run_view import RunView
+from ui.turns import Turn
 
 LINK = "Link to these boxes and settings"
 PRESETS = [("Quick look", "fast"), ("Best", "best"), ("As in the paper", "paper")]
@@ -34,7 +35,11 @@ def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab) -> Controls:
             answers |= keeping(generate_export.SAVERS, LINK, "generate-")
             with gr.Accordion("What am I seeing, and what can it not tell me?", open=False):
                 gr.Markdown(wording.GENERATE_EXPLAINER)
-    states = {"run": gr.State(None, time_to_live=VIEW_SECONDS), "first": gr.State(first)}
+    states = {
+        "turn": gr.State(Turn()),
+        "run": gr.State(None, time_to_live=VIEW_SECONDS),
+        "first": gr.State(first),
+    }
     controls = Controls(**states, **asking, **answers)
     connect(controls, tabs, tab)
     return controls

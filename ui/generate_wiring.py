@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gradio as gr
-from gradio.events import Dependency
 
 from ui import generate_events as events
 from ui import generators
 from ui.box_canvas import BoxCanvas
 from ui.choice import Choice
 from ui.keeping import save, show_link
-from ui.lanes import DOWNLOAD_LANE, MODEL_LANE, PRIVATE, QUIET
+from ui.lanes import MODEL_LANE, QUIET
 from ui.run_view import RunView
-
-Event = Callable[..., Dependency]
+from ui.turns import ask, stop
 
 
 @dataclass(frozen=True)
 class Controls:
     """The components that events read and write."""
 
+    turn: gr.State
     run: gr.State
     first: gr.State
     prompt: gr.Textbox
@@ -60,43 +58,19 @@ def connect(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
     for name, button in c.examples.items():
         button.click(partial(events.show_example, name), None, _shown(c), **QUIET)
     c.new_seed.click(events.new_seed, None, [c.seed], **QUIET)
-    running = [_make(c, trigger) for trigger in (c.make.click, c.prompt.submit)]
-    running.append(_rescue(c))
-    stopped = c.stop.click(events.stopped, [c.run], [c.view, c.status], cancels=running, **QUIET)
-    stopped.then(events.stopped, [c.run], [c.view, c.status], **QUIET)  # a step may have come meanwhile
+    _connect_runs(c)
     _connect_files(c)
 
 
-def _make(c: Controls, after: Event) -> Dependency:
-    """A wish: the models' files are fetched, the picture is made.
-
-    "multiple", or a page whose stopped run is not quite over yet would drop the next wish.
-    """
-    fetched = after(
-        events.fetch, [c.generator, c.clip], None, **PRIVATE, **DOWNLOAD_LANE, show_progress_on=c.status
-    )
-    return fetched.success(
-        events.make,
-        _wish(c),
-        [c.run, c.view, c.status, c.code, c.query],
-        **PRIVATE,
-        **MODEL_LANE,
-        trigger_mode="multiple",
-        show_progress_on=c.status,
-    )
-
-
-def _rescue(c: Controls) -> Dependency:
-    """The models are here: they made the picture whose words are rescued."""
-    return c.rescue.click(
-        events.rescue,
-        [c.run],
-        [c.run, c.view, c.status, c.code, c.query],
-        **PRIVATE,
-        **MODEL_LANE,
-        trigger_mode="multiple",
-        show_progress_on=c.status,
-    )
+def _connect_runs(c: Controls) -> None:
+    """A wish: the models' files are fetched, the picture is made. For words that are rescued in it, they are here."""
+    shown = [c.run, c.view, c.status, c.code, c.query]
+    running = [ask(c.turn, c.rescue.click, events.rescue, [c.run], shown, c.status)]
+    for trigger in (c.make.click, c.prompt.submit):
+        models = [c.generator, c.clip]
+        made = ask(c.turn, trigger, events.make, _wish(c), shown, c.status, events.fetch, models)
+        running.append(made)
+    stop(c.turn, c.stop, events.stopped, [c.run], [c.view, c.status], running)
 
 
 def _wish(c: Controls) -> list[Any]:

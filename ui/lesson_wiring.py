@@ -12,9 +12,10 @@ from ui import explain_events
 from ui import lesson_events as events
 from ui.choice import Choice
 from ui.keeping import save
-from ui.lanes import DOWNLOAD_LANE, MODEL_LANE, PRIVATE, QUIET
+from ui.lanes import QUIET
 from ui.lesson_examples import FIRST
 from ui.lesson_view import LessonView
+from ui.turns import Turn, ask, stop
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,9 @@ def connect(c: LessonControls, tab: gr.Tab) -> None:
         button.click(partial(events.show_example, name), None, everything, **QUIET)
     c.add.click(events.add_class, [c.count], [c.count, *c.rows], **QUIET)
     c.clear.click(events.clear, None, everything, **QUIET)
-    fetched = c.teach.click(
-        explain_events.fetch, [c.model], None, **PRIVATE, **DOWNLOAD_LANE, show_progress_on=c.status
-    )
-    taught = fetched.success(
-        events.teach,
-        [c.model, c.shots, c.weight, c.epochs, *c.names, *c.galleries],
-        [c.lesson, c.view, c.status, c.code],
-        **PRIVATE,
-        **MODEL_LANE,
-        trigger_mode="multiple",
-        show_progress_on=c.status,
-    )
-    stopped = c.stop.click(events.stopped, [c.lesson], [c.status], cancels=[taught], **QUIET)
-    stopped.then(events.stopped, [c.lesson], [c.status], **QUIET)  # a step may have come meanwhile
+    given = [c.model, c.shots, c.weight, c.epochs, *c.names, *c.galleries]
+    shown, turn = [c.lesson, c.view, c.status, c.code], gr.State(Turn())
+    taught = ask(turn, c.teach.click, events.teach, given, shown, c.status, explain_events.fetch, [c.model])
+    stop(turn, c.stop, events.stopped, [c.lesson], [c.status], [taught])
     for kind, button in c.savers.items():
         save(button.click, partial(events.save_as, kind), [c.lesson], c.file, c.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import toyland
@@ -14,6 +15,9 @@ FIRST_SEED = 18
 FIRST_METHODS = ("itsm", "relevance")
 NO_METHOD = "none"
 LONGEST_QUERY = 4000
+LARGEST = 2**53  # beyond it a page does not tell whole numbers apart
+
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,9 @@ def read_query(query: Mapping[str, str], default_model: str) -> tuple[Question, 
     """The question of a link, and what could not be read in it. Unknown models and methods are told on asking."""
     problem: str | None = None
     try:
-        seed, split = int(query.get("seed", FIRST_SEED)), query.get("split", SPLIT)
+        seed, split = read_number(int, query.get("seed", FIRST_SEED)), query.get("split", SPLIT)
         toyland.sample_scene(seed, split)
-    except (ValueError, OverflowError):
+    except ValueError:
         problem = (
             "The link asks for a scene that does not exist: seeds are whole numbers from 0. Here is another."
         )
@@ -59,6 +63,19 @@ def read_query(query: Mapping[str, str], default_model: str) -> tuple[Question, 
         beside=query.get("with", FIRST_METHODS[1])[:100],
     )
     return question, problem
+
+
+def read_number(kind: type[N], given: Any) -> N:
+    """A number of a link. ValueError for what is none, and for one that a page cannot be sent: an answer that holds it
+    would end all that the visitor waits for.
+    """
+    try:
+        number = kind(given)
+    except OverflowError as error:
+        raise ValueError("too large") from error
+    if not -LARGEST <= number <= LARGEST:  # which NaN is not either
+        raise ValueError(f"{number} is no number of a page")
+    return number
 
 
 def write_query(view: View) -> str:

@@ -33,13 +33,15 @@ def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENER
     ) as page:
         build_endpoints()  # first, so that no handler of the same name takes theirs
         gr.Markdown(f"# {wording.TITLE}\n{wording.TAGLINE}", elem_id="heading")
+        # Not in their tabs: there the page takes a state that nobody has changed for one that was changed.
+        adopted, put = gr.State(None), gr.State(None)
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Explain", id="explain"):
                 explained = explain_tab.build_tab(model)
             with gr.Tab("Compare", id=COMPARE_TAB) as comparing:
-                compare_tab.build_tab(model, tabs, comparing, explained)
+                compare_tab.build_tab(model, tabs, comparing, explained, adopted)
             with gr.Tab("Words", id=WORDS_TAB) as worded:
-                asked = words_tab.build_tab(model, tabs, worded)
+                asked = words_tab.build_tab(model, tabs, worded, put)
                 lesson_section.build_section(worded, asked.model)
             with gr.Tab("Generate", id=GENERATE_TAB) as generating:
                 generated = generate_tab.build_tab(generator, tabs, generating)

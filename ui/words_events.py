@@ -39,13 +39,6 @@ def ask(picture: Picture, labels: str, phrasings: str, model: str) -> Answer:
     )
 
 
-def ask_if_put(put: bool, picture: Picture, labels: str, phrasings: str, model: str) -> Any:
-    """`ask` where a link or the tab's opening has put a question on the page; else all stays as it is."""
-    if not put:
-        return (*(gr.skip() for _ in range(5)), False)
-    return (*ask(picture, labels, phrasings, model), False)
-
-
 def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
     """The question that the page's address asks, if it asks one; and the tab to open."""
     query = dict(request.query_params)
@@ -57,12 +50,12 @@ def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
     return (*_put(asked), gr.update(selected=WORDS_TAB))
 
 
-def open_tab(answer: WordsAnswer | None, default_model: str, search: str) -> tuple[Any, ...]:
-    """The tab is selected: with the first example, unless something was asked or a link asks.
+def open_tab(put: WordsAsked | None, default_model: str, search: str) -> tuple[Any, ...]:
+    """The tab is selected: for the first time with the first example, unless a link asks.
 
-    `search`: the query of the page's address.
+    `put`: what was on the page before anybody asked; `search`: the query of the page's address.
     """
-    if answer is not None or f"tab={WORDS_TAB}" in search:
+    if put is not None or f"tab={WORDS_TAB}" in search:
         return tuple(gr.skip() for _ in range(8))
     return _put(FIRST.asked_of(default_model))
 
@@ -76,7 +69,7 @@ def show_example(name: str) -> tuple[Any, ...]:
 
 def show_models_of(answer: WordsAnswer | None, default_model: str) -> tuple[dict[str, Any], str]:
     """The list of models, and what may be asked of the one that answered last."""
-    return show_models(answer.asked.model if answer else default_model)
+    return show_models(answer.asked.model if answer else default_model, default_model)
 
 
 def pick_scene(event: gr.SelectData, labels: str, suggested: str) -> Shown:
@@ -106,7 +99,7 @@ def _scene(seed: int, labels: str, suggested: str) -> Shown:
 
 def _put(asked: WordsAsked) -> tuple[Any, ...]:
     """A question on the page: picture, what the box shows, labels, suggestion, phrasings, model, what stands in the
-    place of the answer, and that it is to be asked.
+    place of the answer, and the question, which is asked where it changes.
     """
     return (
         asked.picture,
@@ -116,5 +109,5 @@ def _put(asked: WordsAsked) -> tuple[Any, ...]:
         asked.phrasings,
         choices.plain("Model", asked.model),
         words_drawing.before_the_first(asked.picture),
-        True,
+        asked,
     )

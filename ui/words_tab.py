@@ -6,11 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from ui import choices, words_drawing, words_export, words_wording
+from ui import choices, words_export, words_wording
 from ui.asking import picture_chooser
 from ui.choice import Choice
 from ui.explain_tab import VIEW_SECONDS
 from ui.keeping import keeping
+from ui.turns import Turn
 from ui.view import Picture
 from ui.wording import BUILT_IN_NOTE
 from ui.words_examples import EXAMPLES, FIRST
@@ -21,23 +22,24 @@ from ui.words_wiring import Controls, connect
 LINK = "Link to this question (an uploaded picture is not part of it)"
 
 
-def build_tab(model: str, tabs: gr.Tabs, tab: gr.Tab) -> Controls:
-    """Lays the tab out in the Blocks that is open, and connects it; its components, for what stands below it."""
+def build_tab(model: str, tabs: gr.Tabs, tab: gr.Tab, put: gr.State) -> Controls:
+    """Lays the tab out in the Blocks that is open, and connects it; its components, for what stands below it. `put`
+    holds the question that it opens with.
+    """
     first = FIRST.asked_of(model)
     states = {
         "picture": gr.State(Picture()),
+        "turn": gr.State(Turn()),
         "answer": gr.State(None, time_to_live=VIEW_SECONDS),
         "suggested": gr.State(""),
-        "put": gr.State(False),
+        "put": put,
         "default_model": gr.State(model),
     }
     with gr.Row(elem_id="words-tab", elem_classes="tab-row"):
         with gr.Column(scale=4, min_width=320, elem_classes="asking"):
             asking = _asking(first)
         with gr.Column(scale=9, min_width=320, elem_classes="answers"):
-            answers: dict[str, Any] = {
-                "matrix": WordsMatrix(words_drawing.before_the_first(first.picture), "matrix")
-            }
+            answers: dict[str, Any] = {"matrix": WordsMatrix({"rows": []}, "matrix")}
             answers |= keeping(words_export.SAVERS, LINK, "words-")
             with gr.Accordion("What do the numbers mean, and what do they not?", open=False):
                 gr.Markdown(words_wording.EXPLAINER)

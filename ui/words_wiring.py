@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gradio as gr
-from gradio.events import Dependency
 
 from ui import explain_events
 from ui import words_events as events
 from ui.choice import Choice
 from ui.keeping import save, show_link
-from ui.lanes import DOWNLOAD_LANE, MODEL_LANE, PRIVATE, QUIET, scroll_to
+from ui.lanes import PRIVATE, QUIET, scroll_to
 from ui.picture_input import PictureInput
+from ui.turns import Event, Waiting, ask
 from ui.words_matrix import WordsMatrix
 
-WITH_SEARCH = "(answer, model, query) => [answer, model, location.search]"
-Event = Callable[..., Dependency]
+WITH_SEARCH = "(put, model, query) => [put, model, location.search]"
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,7 @@ class Controls:
     """The components that events read and write."""
 
     picture: gr.State
+    turn: gr.State
     answer: gr.State
     suggested: gr.State
     put: gr.State
@@ -58,10 +57,9 @@ def connect(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
     show_link(c.query, c.link)
 
 
-def _ask(c: Controls, after: Event) -> tuple[Dependency, Dependency]:
+def _ask(c: Controls, after: Event) -> Waiting:
     """A question: the model's files are fetched, the model is asked."""
-    fetched = after(explain_events.fetch, [c.model], None, **_fetching(c))
-    return fetched, fetched.success(events.ask, _question(c), _answer(c), **_asking(c))
+    return ask(c.turn, after, events.ask, _question(c), _answer(c), c.status, explain_events.fetch, [c.model])
 
 
 def _question(c: Controls) -> list[Any]:
@@ -76,27 +74,21 @@ def _shown(c: Controls) -> list[Any]:
     return [c.picture, c.image, c.labels, c.suggested]
 
 
-def _fetching(c: Controls) -> dict[str, Any]:
-    return {**PRIVATE, **DOWNLOAD_LANE, "show_progress_on": c.status}
-
-
-def _asking(c: Controls) -> dict[str, Any]:
-    return {**PRIVATE, **MODEL_LANE, "show_progress_on": c.status}
-
-
 def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """A link to a question asks it; else the tab, when it is first selected, asks the first example."""
     page = gr.context.Context.root_block
     put = [*_shown(c), c.phrasings, c.model, c.matrix, c.put]
-    opened = page.load(events.read_link, [c.default_model], [*put, tabs], **QUIET)
-    selected = tab.select(events.open_tab, [c.answer, c.default_model, c.query], put, js=WITH_SEARCH, **QUIET)
-    answered = _ask_if_put(c, opened)
-    answered.then(events.show_models, [c.model], [c.model, c.model_note], **QUIET)
-    _ask_if_put(c, selected)
+    page.load(events.read_link, [c.default_model], [*put, tabs], **QUIET)
+    selected = tab.select(events.open_tab, [c.put, c.default_model, c.query], put, js=WITH_SEARCH, **QUIET)
+    selected.then(events.show_models, [c.model, c.default_model], [c.model, c.model_note], **QUIET)
+    asked = _ask(c, c.put.change)
+    _list_after(c, *(job.failure for job in asked))
 
 
-def _ask_if_put(c: Controls, before: Dependency) -> Dependency:
-    return before.then(events.ask_if_put, [c.put, *_question(c)], [*_answer(c), c.put], **_asking(c))
+def _list_after(c: Controls, *events_before: Event) -> None:
+    """The list goes back to the model that answered."""
+    for after in events_before:
+        after(events.show_models_of, [c.answer, c.default_model], [c.model, c.model_note], **QUIET)
 
 
 def _connect_questions(c: Controls) -> None:
@@ -117,5 +109,4 @@ def _connect_questions(c: Controls) -> None:
     for trigger in triggers:
         _ask(c, trigger)
     fetched, asked = _ask(c, c.model.choose)
-    for after in (fetched.failure, asked.then):  # also after a failure: back to the model that answered
-        after(events.show_models_of, [c.answer, c.default_model], [c.model, c.model_note], **QUIET)
+    _list_after(c, fetched.failure, asked.then)  # the latter also after a failure

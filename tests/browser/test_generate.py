@@ -36,6 +36,7 @@ def set_steps(page: Page, before: str, steps: str) -> None:
     """
     page.locator("#more-settings button").first.click()
     expect(page.locator("#steps input")).to_have_value(before, timeout=PATIENCE)
+    page.wait_for_timeout(1000)  # it gives them more than once
     page.locator("#steps input").fill(steps)
     page.keyboard.press("Tab")
     expect(page.locator("#steps input")).to_have_value(steps)
