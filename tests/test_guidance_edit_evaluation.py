@@ -109,11 +109,12 @@ def test_conditions_are_paired(monkeypatch, clips, shelf, drawn):
     """The same pictures, seeds and boxes, and settings that differ in what is said."""
     editor = Editor(drawn)
     report_of(monkeypatch, clips, shelf, editor, replace(PLAN, edits=2, first=0))
+    chosen = EDITS["diffusion"].objective.weight
     assert {(number, seed) for number, seed, *_ in editor.asked} == {(0, 0), (1, 1000)}
     for number in (0, 1):
         asked = [each for each in editor.asked if each[0] == number]
         weights = [each[2].objective.weight for each in asked]
-        assert weights == [5.0, 5.0, 0.0, 5.0, 0.0, 5.0]
+        assert weights == [chosen, chosen, 0.0, chosen, 0.0, chosen]
         assert [each[3] is None for each in asked] == [False] * 3 + [True] * 3
         assert [each[2].where for each in asked][3:] == ["auto", "auto", "everywhere"]
         assert [each[2].sampling.mode for each in asked] == ["off"] + ["x0"] * 5

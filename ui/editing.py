@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from guidance.editing import EditStep
     from guidance.records import EditRecipe
 
-LAMBDA = 1.0  # how much words count where nobody says
+LAMBDA = 0.5  # how much words count where nobody says: `guidance.edit_settings.EDITS`
 STRENGTH = 1.0
 
 
