@@ -12,7 +12,7 @@ that is best for all. Without places the best one is taken as it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -68,16 +68,15 @@ def walk(
     scheduler: Any,
     noises: Sequence[Tensor],
     draws: Sequence[list[torch.Generator]],
-    steps: range,
+    steps: Iterable[tuple[int, Tensor]],
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Noises (B, C, h, w), all at once, go the scheduler's `steps`: the noisy latents that each comes to, and the x0,
-    both (B, C, h, w), that was predicted in its last step. `draws`: what steps that take noise draw from, of each the B
-    generators.
+    """Noises (B, C, h, w), all at once, go `steps`, numbers and timesteps, of a scheduler that has gone none: the noisy
+    latents that each comes to, and the x0, both (B, C, h, w), that was predicted in its last step. `draws`: what steps
+    that take noise draw from, of each the B generators.
     """
     count, latents = len(noises), torch.cat(list(noises))
     predict, generators = predictor.repeated(count), [one for each in draws for one in each]
-    for index in steps:
-        timestep = scheduler.timesteps[index]
+    for index, timestep in steps:
         prediction = predict(scheduler, latents, timestep, index)
         latents = step_with(scheduler, prediction.output, timestep, latents, generators)
     return zip(latents.chunk(count), prediction.x0.chunk(count), strict=True)

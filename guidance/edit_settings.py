@@ -78,9 +78,9 @@ class EditSettings:
         return 1.0 if boxed else 0.7
 
 
-# Chosen on Toyland's validation edits. On 24 to 48 of them: in a box, the thing drawn from its own phrase does most, as it
-# does for layouts, the choice among four noises some, and the pull little. Lambda on 200: of 0, 0.2, 0.5 and 1 most edits
-# succeed with 0.5, in a box (0.880; with 0, 0.855) and without (0.715; with 0, 0.700); 5 pulls things off their colours.
+# Chosen on Toyland's validation edits. On 24 to 48 of them: in a box, the thing drawn from its own phrase does most, as
+# it does for layouts, the choice among four noises some, and the pull little. Lambda on 200: of 0, 0.2, 0.5 and 1, most
+# succeed with 0.5, in a box (0.880; with 0, 0.855) and without (0.715; 0.700). 5 pulls things off their colours.
 EDITS: Mapping[str, EditSettings] = MappingProxyType(
     {
         "diffusion": EditSettings(

@@ -71,6 +71,9 @@ class DiffusionProcess:
             self._rounds = len(self._search.rounds)
             left = steps - self._begun
             self._walked += max(1, min(left - 1, round(sampling.judged_at * left)))
+            times = self._scheduler.timesteps.tolist()
+            if times[self._walked : self._walked + 1] == [times[self._begun]]:
+                self._walked += 1  # PNDM has its second timestep twice
         self._timesteps = timesteps_from(self._scheduler, self._walked)
 
     @property
@@ -153,7 +156,7 @@ class DiffusionProcess:
             self._noise(each) if number else self._latents
             for number, each in zip(numbers, draws, strict=True)
         ]
-        steps = range(self._begun, self._walked)
+        steps = enumerate(timesteps_from(self._scheduler, self._begun, self._walked), start=self._begun)
         return walk(self._predictor, attempt(self._scheduler), noises, draws, steps)
 
     def _noise(self, generators: list[torch.Generator], given: Tensor | None = None) -> Tensor:

@@ -4,10 +4,12 @@ import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 from tiny_generators import MODES, PROMPTS, SEEDS, redness
+from torch.testing import assert_close
 
 from guidance.automask import change_mask, one_place
 from guidance.inversion import inverted_noise
 from guidance.places import Box, Layout, targets
+from guidance.prediction import fresh_scheduler, noise_level
 from guidance.sampling import Sampling
 from guidance.source import Source
 
@@ -60,6 +62,31 @@ def test_weight_0_is_unguided_to_the_bit(shelf, mode):
         unguided, _ = run(shelf.model(), source)
         assert torch.equal(guided.latents, unguided.latents)
         assert all(step.losses is not None for step in steps)
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "euler", "pndm", "dpm++"])
+@pytest.mark.parametrize("strength", [0.4, 0.6, 0.8, 1.0])
+@pytest.mark.parametrize("judged_at", [0.1, 0.5, 0.9])
+def test_candidates_come_to_the_noise_level_where_the_run_goes_on(shelf, scheduler, strength, judged_at):
+    """Of a picture that stays, what is predicted is the picture: its noise is the same at every level."""
+    source = Source(clean(), strength, torch.zeros(2, 1, 4, 4))
+    sampling = Sampling(steps=STEPS, candidates=2, judged_at=judged_at, weight=1e-6)
+    process = shelf.model(scheduler=scheduler).begin(PROMPTS, SEEDS, sampling, source=source)
+    begun = process.latents
+    fresh = fresh_scheduler(process._scheduler, STEPS, torch.device("cpu"))
+    before = noise_level(fresh, fresh.timesteps[source.left_out(STEPS)])
+    told = iter([torch.zeros(2), torch.ones(2)])  # the first is best
+    while process._search is not None:
+        process.advance(lambda images, number: next(told) + 0 * images.sum((1, 2, 3)))
+    if not len(process._timesteps):
+        return assert_close(process.latents, clean(), atol=LEFT[scheduler], rtol=0)
+    after = noise_level(fresh, process._timesteps[0])
+    assert after.sigma < before.sigma
+    noises = [
+        (level.scale * latents - level.alpha * clean()) / level.sigma
+        for level, latents in ((before, begun), (after, process.latents))
+    ]
+    return assert_close(*noises, atol=1e-3, rtol=0)
 
 
 def test_a_run_makes_one_step_at_least(shelf):
