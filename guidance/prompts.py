@@ -16,10 +16,11 @@ from torch import Tensor
 
 from explain import towers
 from explain.clip import Clip
-from explain.prompts import unseen_words
+from explain.prompts import MAX_CHARACTERS, unseen_words
 from explain.textrelevance import RecordedTexts, record_texts
 from explain.words import find_words
-from guidance.entries import choice, shown, whole
+from guidance.entries import choice, shown, text, whole
+from guidance.sampling import MAX_SEED
 
 POSITIONS = ("end", "middle", "front")
 MAX_CONTEXT = 16
@@ -42,6 +43,9 @@ class ContextSettings:
     def __post_init__(self) -> None:
         whole("tokens", self.tokens, 1, MAX_CONTEXT)
         choice("position", self.position, POSITIONS)
+        if not isinstance(self.class_specific, bool):
+            raise ValueError(f"class_specific is {shown(self.class_specific)}; allowed: True, False")
+        text("the phrasing", self.phrasing, MAX_CHARACTERS, empty=True)
 
 
 class PromptLearner:
@@ -56,7 +60,7 @@ class PromptLearner:
         self, clip: Clip, names: Sequence[str], settings: ContextSettings | None = None, seed: int = 0
     ) -> None:
         self.clip, self.settings = clip, settings or ContextSettings()
-        self.names = read_names(names)
+        self.names, seed = read_names(names), whole("seed", seed, 0, MAX_SEED, "2^63 - 1")
         start, slot = _phrasing(clip, self.settings.phrasing)
         count = self.settings.tokens if start is None else len(start)
         before = {"end": count, "middle": count // 2, "front": 0}[self.settings.position]
@@ -181,14 +185,18 @@ def _tokens(clip: Clip, text: str, skipped: int) -> Tensor:
 
 def read_names(names: Sequence[str]) -> tuple[str, ...]:
     """Names as prompts have them: underscores are spaces, as in folders of pictures, and a full stop comes behind the
-    prompt. ValueError for fewer than two, for none, and for two that are the same.
+    prompt. ValueError for fewer than two, for none, and for two that differ in capitals alone: CLIP reads none.
     """
-    read = tuple(" ".join(str(name).replace("_", " ").split()).rstrip(".") for name in names)
-    if len(read) < 2:
-        raise ValueError(f"{len(read)} classes; allowed: 2 or more")
-    for number, name in enumerate(read):
+    if len(names) < 2:
+        raise ValueError(f"{len(names)} classes; allowed: 2 or more")
+    read, seen = [], set()
+    for number, given in enumerate(names, start=1):
+        name = text(f"the name of class {number}", given, MAX_CHARACTERS, empty=True).replace("_", " ")
+        name = " ".join(name.split()).rstrip(".")
         if not name:
-            raise ValueError(f"class {number + 1} has no name; allowed: a word or more")
-        if name in read[:number]:
+            raise ValueError(f"class {number} has no name; allowed: a word or more")
+        if name.casefold() in seen:
             raise ValueError(f"two classes are called {shown(name)}; allowed: different names")
-    return read
+        read.append(name)
+        seen.add(name.casefold())
+    return tuple(read)

@@ -110,6 +110,9 @@ def test_what_is_no_list_of_classes(clips):
         (["cat"], "1 classes; allowed: 2 or more"),
         (["cat", " . "], "class 2 has no name"),
         (["a cat", "a_cat"], "two classes are called 'a cat'"),
+        (["a cat", "A Cat"], "two classes are called 'A Cat'"),
+        (["a cat", 3], "the name of class 2 is 3; allowed: text"),
+        (["a cat", "\0\x1b"], "class 2 has no name"),
         (["boat " * 200, "cat"], "no words, or more than"),
         (["cat", "boat"], "16 of context leave room for 0"),
     ):

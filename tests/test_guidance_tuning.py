@@ -331,13 +331,18 @@ def test_files_that_hold_no_context(toy, clips, tmp_path):
         ("few.safetensors", {"names": ["cat"]}, learner.context),
         ("names.safetensors", {"names": "cats"}, learner.context),
         ("settings.safetensors", {"settings": {"depth": 3}}, learner.context),
+        ("phrasing.safetensors", {"settings": {"phrasing": 3}}, learner.context),
+        ("specific.safetensors", {"settings": {"class_specific": "yes"}}, learner.context),
         ("shape.safetensors", {}, learner.context[:2]),
         ("nan.safetensors", {}, learner.context * math.nan),
     ):
         text = json.dumps(header | changes)
         save_file({"context": context.detach().contiguous()}, tmp_path / name, {"tokenlight": text})
         bad[name] = b""
-    for name in [*bad, "bare.safetensors", "none.safetensors"]:
+    save_file(
+        {"context": learner.context.detach()}, tmp_path / "deep.safetensors", {"tokenlight": "[" * 10**5}
+    )
+    for name in [*bad, "bare.safetensors", "deep.safetensors", "none.safetensors"]:
         with pytest.raises(ValueError, match=rf"'{name}'.*allowed: a context that"):
             load_context(tmp_path / name, toy)
     assert torch.equal(load_file(path)["context"], learner.context)

@@ -21,7 +21,7 @@ from guidance.tuning import examples as of_examples
 from guidance.tuning.comparison import OTHERS, STARTS, Plan, run
 from guidance.tuning.examples import REST, GivenExamples, open_examples
 from guidance.tuning.lesson import lesson
-from guidance.tuning.measuring import Variant, measured, tuned
+from guidance.tuning.measuring import Variant, measured, tuned, tuned_alike
 from guidance.tuning.rivals import linear_probe, tip_adapter, zero_shot
 from guidance.tuning.saved import load_context
 from guidance.tuning.settings import TuningSettings
@@ -166,6 +166,44 @@ def test_pictures_from_memory(toy):
     given = {"cat": [colour(200, 0, 0), colour(180, 0, 0)], "boat": [colour(0, 0, 200)]}
     draw = GivenExamples(given).draw(toy, 1, 0)
     assert draw.held_out[REST].labels.tolist() == [0]
+
+
+def test_a_picture_that_a_class_has_twice_is_learnt_from_or_tried_on(folder, toy):
+    """Not both."""
+    again = folder / "car" / "again.png"
+    again.write_bytes((folder / "car" / "picture 0.png").read_bytes())
+    examples = open_examples(str(folder))
+    before = len(open_examples(str(folder)).classes["car"])
+    draw = examples.draw(toy, 1, 0)
+    assert draw.held_out[REST].labels.tolist().count(examples.names.index("car")) == before - 2
+    assert "left out: 1 of the class 'car', because the same picture is there already" in examples.notes
+    assert not any("could not be read" in note and "car" in note for note in examples.notes)
+
+
+@pytest.mark.parametrize("work", [tuned, lambda *given: list(lesson(*given))])
+def test_names_are_refused_before_any_picture_is_read(toy, work, monkeypatch):
+    monkeypatch.setattr(of_examples, "opened", lambda source: pytest.fail("a picture was read"))
+    given = {"cat": [colour(200, 0, 0)], "car " * 40: [colour(0, 0, 200)]}
+    with pytest.raises(ValueError, match="the class name"):
+        work(toy, GivenExamples(given), Variant("long"), 0)
+
+
+def test_large_pictures_are_made_smaller_to_be_kept(toy):
+    """Encoded as they are; kept only as large as their smallest crops need."""
+    height, width = toy.size
+    small, large = colour(200, 0, 0), Image.new("RGB", (40 * width, 20 * height), (0, 0, 200))
+    draw = GivenExamples({"cat": [small], "car": [large]}).draw(toy, 1, 0)
+    assert [picture.size for picture in draw.pictures] == [small.size, (8 * width, 4 * height)]
+
+
+def test_both_lambdas_learn_from_the_same_views(folder, toy):
+    variant = Variant("both", 1, ContextSettings(tokens=2), TuningSettings(weight=3.0, epochs=2))
+    learners, draw = tuned_alike(toy, open_examples(str(folder)), variant, (3.0, 0.0), 5)
+    for learner, weight in zip(learners, (3.0, 0.0), strict=True):
+        alone, theirs = tuned(toy, open_examples(str(folder)), variant.with_weight(weight), 5)
+        assert torch.equal(learner.context, alone.context)
+        assert draw.labels == theirs.labels
+    assert not torch.equal(learners[0].context, learners[1].context)
 
 
 # Drawn tasks
@@ -381,6 +419,7 @@ def test_tune_from_the_command_line(folder, directories, tmp_path, capsys, toy):
         (["--seeds", "0"], "seeds is 0"),
         (["--lambda", "nan"], "weight is nan"),
         (["--tokens", "99"], "tokens is 99"),
+        (["--tokens", "16"], "takes 8 tokens; toy reads 14, and 16 of context leave room for 0"),
         (["--position", "top"], "allowed: end, middle, front"),
         (["--model", "nothing"], "nothing"),
         (["--save", "no/such/folder/c.safetensors"], "cannot be written"),
@@ -388,8 +427,8 @@ def test_tune_from_the_command_line(folder, directories, tmp_path, capsys, toy):
     ],
 )
 def test_what_tune_refuses(folder, directories, capsys, changes, message):
-    given = ["tune", "--data", str(folder), "--model", str(directories["toy"]), *changes]
-    assert guidance.main(given) == 2
+    model = ["--model", str(directories["toy"]), "--tokens", "2"]
+    assert guidance.main(["tune", "--data", str(folder), *model, *changes]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert message in said.err.strip().splitlines()[-1]

@@ -17,7 +17,7 @@ from guidance.entries import whole
 from guidance.prompts import POSITIONS, ContextSettings, name_notes
 from guidance.tuning import report, rivals
 from guidance.tuning.examples import Examples, open_examples
-from guidance.tuning.measuring import Variant, measured, tuned
+from guidance.tuning.measuring import Record, Variant, measured, tuned_alike
 from guidance.tuning.saved import save_context
 from guidance.tuning.settings import TuningSettings
 from guidance.tuning.vocabulary import nearest_words
@@ -39,19 +39,20 @@ def _run(options: argparse.Namespace, progress: Progress) -> str:
     check_outputs((options.save, options.json_file))
     examples = open_examples(options.data)
     clip = load(options.model, options.device)
-    ours, theirs = [], []
+    weights = (variant.tuning.weight, 0.0) if variant.tuning.weight else (0.0,)
+    ours: list[Record] = []
+    theirs: list[Record] = []
     for seed in range(seeds):
         progress("seeds", seed, seeds)
-        learner, draw = tuned(clip, examples, variant, seed)
+        (learner, *plain), draw = tuned_alike(clip, examples, variant, weights, seed)
         ours.append(measured(learner, draw))
+        theirs += [measured(each, draw) for each in plain]
         if seed == 0:
             words = [[near.text for near in each] for each in nearest_words(learner)]
-            plain = rivals.zero_shot(clip, examples.names)
-            zero_shot = {name: held.accuracy(plain) for name, held in draw.held_out.items()}
+            features = rivals.zero_shot(clip, examples.names)
+            zero_shot = {name: held.accuracy(features) for name, held in draw.held_out.items()}
             if options.save is not None:
                 save_context(options.save, learner, asdict(variant.tuning) | {"shots": variant.shots})
-        if variant.tuning.weight:
-            theirs.append(measured(*tuned(clip, examples, variant.with_weight(0), seed)))
     progress("seeds", seeds, seeds)
     found = {
         "model": clip.name,

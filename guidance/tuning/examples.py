@@ -7,6 +7,7 @@ A folder with a folder per class, lists of pictures (as a page has them), or a t
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -20,12 +21,12 @@ from torch import Tensor
 
 from explain.clip import Clip
 from explain.folders import read_folder
-from explain.images import as_rgb, read_image
+from explain.images import opened
 from guidance.entries import shown, whole
 from guidance.measuring.world import has_module
 from guidance.sampling import MAX_SEED
 from guidance.tuning.loop import HeldOut
-from guidance.tuning.views import encoded
+from guidance.tuning.views import encoded, enough
 
 MAX_SHOTS = 16
 PER_CLASS = 25  # drawn pictures of a class in a set
@@ -61,7 +62,8 @@ class GivenExamples:
     """Pictures that somebody gave, class by class. Those that are not learnt from are the set `rest`. `skipped`: what
     was wrong with others that were given.
 
-    Every picture is decoded and encoded once per model. One that cannot be read is left out and named in `notes`;
+    Every picture is encoded once per model. One that cannot be read is left out and named in `notes`, one that a class
+    has twice is left out and counted;
     ValueError for fewer than two classes, a class of which no picture is left, or a picture that is in two classes.
     """
 
@@ -98,7 +100,7 @@ class GivenExamples:
             chosen += rng.sample(mine, shots)
         rest = sorted(set(range(len(labels))) - set(chosen))
         held = HeldOut(features[rest], torch.tensor(labels, device=clip.device)[rest])
-        pictures = tuple(_opened(sources[number]) for number in chosen)
+        pictures = tuple(enough(clip, opened(sources[number])) for number in chosen)
         return Draw(pictures, tuple(labels[number] for number in chosen), {REST: held} if rest else {})
 
     def _encoded(self, clip: Clip) -> tuple[list[Source], list[int], Tensor]:
@@ -113,30 +115,37 @@ class GivenExamples:
     def _readable(self, sources: list[Source], labels: list[int]) -> Iterator[Image.Image]:
         """Each picture that can be read, after it was added to `sources` and its class to `labels`."""
         seen: dict[bytes, int] = {}
-        skipped = list(self.skipped)
+        skipped, twice = list(self.skipped), list[str]()
         for label, (name, given) in enumerate(self.classes.items()):
             before = len(labels)
             for source in given:
                 try:
-                    picture = _opened(source)
+                    picture = opened(source)
                 except ValueError as error:
                     skipped.append(str(error))
                     continue
                 digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).digest()
-                first = seen.setdefault(digest, label)
-                if first != label:
+                if digest in seen and seen[digest] != label:
                     raise ValueError(
-                        f"the same picture is in the classes {shown(self.names[first])} and {shown(name)}; "
+                        f"the same picture is in the classes {shown(self.names[seen[digest]])} and {shown(name)}; "
                         "allowed: every picture in one class"
                     )
+                if digest in seen:  # what is learnt must not be what it is tried on
+                    twice.append(name)
+                    continue
+                seen[digest] = label
                 sources.append(source)
                 labels.append(label)
                 yield picture
             if len(labels) == before:
                 why = f" ({skipped[-1]})" if skipped else ""
                 raise ValueError(f"no picture of the class {shown(name)} can be read{why}")
-        count = f"{len(skipped)} of {len(skipped) + len(labels)} pictures could not be read"
-        self.notes = (count, *(f"left out: {each}" for each in skipped)) if skipped else ()
+        unread = f"{len(skipped)} of {len(skipped) + len(labels)} pictures could not be read"
+        self.notes = (unread, *(f"left out: {each}" for each in skipped)) if skipped else ()
+        self.notes += tuple(
+            f"left out: {count} of the class {shown(name)}, because the same picture is there already"
+            for name, count in Counter(twice).items()
+        )
 
 
 @dataclass(eq=False)
@@ -202,7 +211,3 @@ def examples_in(folder: Path) -> GivenExamples:
         raise ValueError(f"two folders are called {shown(twice[0])}; allowed: one for each class")
     skipped: list[str] = []
     return GivenExamples(found.by_class(skipped), tuple(skipped))
-
-
-def _opened(source: Source) -> Image.Image:
-    return as_rgb(source) if isinstance(source, Image.Image) else read_image(source)

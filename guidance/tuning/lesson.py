@@ -5,7 +5,7 @@ What a page shows while it goes on. Nothing in it is a tensor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean
 
@@ -74,30 +74,34 @@ def lesson(clip: Clip, examples: Examples, variant: Variant, seed: int = 0) -> I
 
     ValueError, before the first step, for examples that cannot be learnt from.
     """
+    weights = (0.0, variant.tuning.weight) if variant.tuning.weight else (0.0,)
+    # Names that cannot be read are told before any picture is.
+    plain = PromptLearner(clip, examples.names, ContextSettings(phrasing=PHRASING))
+    ways = [
+        (way, PromptLearner(clip, examples.names, variant.context, seed), variant.with_weight(weight))
+        for way, weight in zip((COOP, NAMES), weights, strict=False)
+    ]
     draw = examples.draw(clip, variant.shots, seed)
     notes = (*examples.notes, *name_notes(clip, examples.names))
     bank = ViewBank(clip, draw.pictures, seed=seed)
-    return _steps(clip, examples.names, draw, bank, variant, seed, notes)
+    return _steps(plain, ways, draw, bank, seed, notes)
 
 
 def _steps(
-    clip: Clip,
-    names: tuple[str, ...],
+    plain: PromptLearner,
+    ways: Sequence[tuple[str, PromptLearner, Variant]],
     draw: Draw,
     bank: ViewBank,
-    variant: Variant,
     seed: int,
     notes: tuple[str, ...],
 ) -> Iterator[LessonStep]:
-    tried_on, held = next(iter(draw.held_out.items()), ("learnt", _learnt(clip, draw)))
-    plain = PromptLearner(clip, names, ContextSettings(phrasing=PHRASING))
+    tried_on, held = next(iter(draw.held_out.items()), ("learnt", None))
+    held = _learnt(plain.clip, draw) if held is None else held
     yield LessonStep(PLAIN, None, _read(PLAIN, plain, held, {}), tried_on, notes)
-    ways = [(COOP, variant.with_weight(0))] + [(NAMES, variant)] * bool(variant.tuning.weight)
-    for way, chosen in ways:
-        learner = PromptLearner(clip, names, variant.context, seed)
-        for step in tune_prompt(learner, bank, draw.labels, chosen.tuning, seed, {tried_on: held}):
+    for way, learner, variant in ways:
+        for step in tune_prompt(learner, bank, draw.labels, variant.tuning, seed, {tried_on: held}):
             yield LessonStep(way, step, None, tried_on, notes)
-        how = asdict(chosen.tuning) | {"shots": variant.shots, "seed": seed}
+        how = asdict(variant.tuning) | {"shots": variant.shots, "seed": seed}
         yield LessonStep(way, None, _read(way, learner, held, how), tried_on, notes)
 
 

@@ -45,13 +45,22 @@ class Variant:
 
 def tuned(clip: Clip, examples: Examples, variant: Variant, seed: int) -> tuple[PromptLearner, Draw]:
     """Prompts learnt from what the seed draws."""
-    draw = examples.draw(clip, variant.shots, seed)
-    learner = PromptLearner(clip, examples.names, variant.context, seed)
-    for _ in tune_prompt(
-        learner, ViewBank(clip, draw.pictures, seed=seed), draw.labels, variant.tuning, seed
-    ):
-        pass
+    (learner,), draw = tuned_alike(clip, examples, variant, (variant.tuning.weight,), seed)
     return learner, draw
+
+
+def tuned_alike(
+    clip: Clip, examples: Examples, variant: Variant, weights: Sequence[float], seed: int
+) -> tuple[list[PromptLearner], Draw]:
+    """The same with each of several lambdas, from the same views of the same pictures."""
+    # Names that cannot be read are told before any picture is.
+    learners = [PromptLearner(clip, examples.names, variant.context, seed) for _ in weights]
+    draw = examples.draw(clip, variant.shots, seed)
+    bank = ViewBank(clip, draw.pictures, seed=seed)
+    for learner, weight in zip(learners, weights, strict=True):
+        for _ in tune_prompt(learner, bank, draw.labels, variant.with_weight(weight).tuning, seed):
+            pass
+    return learners, draw
 
 
 def measured(learner: PromptLearner, draw: Draw) -> Record:
@@ -66,7 +75,8 @@ def measured(learner: PromptLearner, draw: Draw) -> Record:
 
 
 def measure_tuning(clip: Clip, examples: Examples, variant: Variant, seed: int) -> Record:
-    """What came of one seed's tuning, and how many seconds it took."""
+    """What came of one seed's tuning, and how many seconds it took, beside the encoding of what it is tried on."""
+    examples.draw(clip, variant.shots, seed)  # encodes that, the first time
     started = time.perf_counter()
     learner, draw = tuned(clip, examples, variant, seed)
     seconds = time.perf_counter() - started

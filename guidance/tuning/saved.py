@@ -55,7 +55,7 @@ def load_context(path: Path, clip: Clip) -> PromptLearner:
         with safe_open(path, "pt") as file:
             record = json.loads((file.metadata() or {})[KEY])
             context = file.get_tensor("context")
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
         raise ValueError(f"{path.name!r} cannot be read; {allowed}") from error
     try:
         names, settings = record["names"], ContextSettings(**record["settings"])

@@ -24,6 +24,7 @@ RATIO = (3 / 4, 4 / 3)
 VIEWS = 8
 BATCH = 64  # views that go through the image tower at once
 TRIES = 10
+ENOUGH = 4  # times the model's size: the smallest crop has about that share of a side
 
 
 class ViewBank:
@@ -58,6 +59,16 @@ def random_view(picture: Image.Image, generator: torch.Generator) -> Image.Image
     left, top, width, height = _crop(picture.size, generator)
     view = picture.crop((left, top, left + width, top + height))
     return view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if _uniform(generator, 0, 1) < 0.5 else view
+
+
+def enough(clip: Clip, picture: Image.Image) -> Image.Image:
+    """A picture no larger than crops of the model's size need: many are kept while prompts are learnt."""
+    least = ENOUGH * min(clip.size)
+    if min(picture.size) <= least:
+        return picture
+    share = least / min(picture.size)
+    size = [max(1, round(side * share)) for side in picture.size]
+    return picture.resize((size[0], size[1]), Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
 @torch.no_grad()
