@@ -21,7 +21,7 @@ from explain.leaveoneout import losses_of_all
 from explain.phrasebook import PHRASINGS
 from explain.phrasings import PhrasedLabel, read_labels, read_texts
 from explain.stability import RatedWord, check_threshold, first_highest, judge, rate_words
-from explain.textrelevance import RecordedTexts, record_texts, text_relevance
+from explain.textrelevance import record_texts, text_relevance
 
 BATCH = 32  # pictures at a time
 
@@ -71,8 +71,9 @@ def explain_pictures(
     check_threshold(threshold)
     texts = read_texts(clip, labels, phrasings)
     columns = list(zip(*texts.table, strict=True))
-    recorded = [record_texts(clip, clip.tokenize([one.text for one in column])) for column in columns]
-    features = torch.stack([one.features.detach() for one in recorded], dim=1)
+    ids = [clip.tokenize([one.text for one in column]) for column in columns]
+    with torch.no_grad():
+        features = torch.stack([clip.encode_texts(column) for column in ids], dim=1)
     names, own, images = _encoded(clip, pictures, texts.labels)
     if not names:
         why = f"; the first: {skipped[0]}" if skipped else ""
@@ -86,7 +87,7 @@ def explain_pictures(
     for label, column in enumerate(columns):
         report("their words", done, len(names))
         of_label = [n for n, one in enumerate(decided) if one.own == label]
-        words.append(_averaged_words(clip, column, recorded[label], images[of_label], threshold))
+        words.append(_averaged_words(clip, column, ids[label], images[of_label], threshold))
         done += len(of_label)
     report("their words", done, len(names))
     return FolderStability(
@@ -106,7 +107,7 @@ def explain_pictures(
 
 def _averaged_rows(values: Tensor) -> tuple[tuple[float, ...], ...]:
     """(B, P, L) -> means over B, as rows."""
-    return tuple(tuple(row) for row in values.double().mean(0).tolist())
+    return tuple(tuple(row) for row in values.cpu().double().mean(0).tolist())
 
 
 @torch.no_grad()
@@ -140,13 +141,15 @@ def _groups(pictures: Iterator[NamedPicture]) -> Iterator[list[NamedPicture]]:
 def _averaged_words(
     clip: Clip,
     column: Sequence[PhrasedLabel],
-    recorded: RecordedTexts,
+    ids: Tensor,
     images: Tensor,
     threshold: float,
 ) -> list[tuple[AveragedWord, ...]]:
     """The words of one label's texts over images of features (B, D); of each text none where there are no images."""
     if not len(images):
         return [()] * len(column)
+    # Read once more, with a graph: those of all labels at once would take more memory than there is.
+    recorded = record_texts(clip, ids)
     losses = losses_of_all(clip, images, [one.text for one in column])
     rated: list[list[tuple[RatedWord, ...]]] = [[] for _ in column]
     for image in images:

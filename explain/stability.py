@@ -138,7 +138,8 @@ def judge(clip: Clip, image_features: Tensor, features: Tensor) -> tuple[Tensor,
     """
     scores = torch.einsum("bd,pld->bpl", image_features, features)
     together = image_features @ F.normalize(features.mean(0), dim=-1).T
-    probabilities, ensemble = ((s.double() * clip.logit_scale).softmax(-1) for s in (scores, together))
+    # On the CPU: not every device has float64.
+    probabilities, ensemble = ((s.cpu().double() * clip.logit_scale).softmax(-1) for s in (scores, together))
     return scores, probabilities, ensemble
 
 

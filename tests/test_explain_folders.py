@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 
 import explain
-from explain import explain_folder, explain_phrasings, towers
+from explain import explain_folder, explain_phrasings, folderstability, towers
 from explain.__main__ import main
 from explain.folders import NamedPicture, read_folder
 from explain.folderstability import explain_pictures
 from explain.stabilityreport import as_record, as_text
+from explain.textrelevance import record_texts
 
 LABELS = ["red cat", "boat", "sky"]
 FORMS = ["{}", "a photo of {}", "a {} on grass"]
@@ -159,6 +160,19 @@ def test_accuracy_where_the_labels_are_known(clip, classes):
         of_them = [hit for hit, one in zip(right, stable, strict=True) if one == wanted]
         assert share == (np.mean(of_them) if of_them else None)
     assert explain_folder(clip, classes, phrasings=FORMS).labels == ("boat", "red cat")
+
+
+def test_texts_keep_a_graph_for_one_label_at_a_time(clips, classes, monkeypatch):
+    """That of a label without pictures is never made."""
+    recorded = []
+
+    def record(clip, ids):
+        recorded.append(len(ids))
+        return record_texts(clip, ids)
+
+    monkeypatch.setattr(folderstability, "record_texts", record)
+    explain_folder(clips["vit"], classes, ["sky", "red cat", "boat"], FORMS)
+    assert recorded == [len(FORMS)] * 2
 
 
 def test_batches_are_singles(clip, flat, monkeypatch):

@@ -67,7 +67,7 @@ class HeldOut:
         if not len(self.labels):
             return math.nan
         best = (self.features @ class_features.T).argmax(-1)
-        return float((best == self.labels).double().mean())
+        return float((best == self.labels).cpu().double().mean())
 
 
 def tune_prompt(

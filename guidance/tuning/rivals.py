@@ -81,7 +81,7 @@ def tip_adapter(
 
 def accuracy(scores: Scores, features: Tensor, labels: Tensor) -> float:
     """The share of pictures whose best class is theirs."""
-    return float((scores(features).argmax(-1) == labels).double().mean())
+    return float((scores(features).argmax(-1) == labels).cpu().double().mean())
 
 
 def best(makers: Sequence[Callable[[], Scores]], features: Tensor, labels: Tensor) -> Scores:
