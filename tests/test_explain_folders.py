@@ -198,9 +198,9 @@ def test_pictures_are_read_in_batches_and_texts_once(clip, flat, monkeypatch):
     monkeypatch.setattr("explain.folderstability.BATCH", 3)
     found = explain_folder(clip, flat, LABELS, FORMS)
     assert runs["image"] == [3, 2]
-    # Every text once, and those of a label that some picture has again without each of their words.
+    # Every text once; those of a label that some picture has, once more for their graph, and without each word.
     own = {one.own for one in found.pictures}
-    left_out = sum(1 + len(found.words[p][n]) for n in own for p in range(len(FORMS)))
+    left_out = sum(2 + len(found.words[p][n]) for n in own for p in range(len(FORMS)))
     assert runs["texts"] == len(LABELS) * len(FORMS) + left_out
 
 
