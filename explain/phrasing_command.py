@@ -42,13 +42,16 @@ def _answer(options: argparse.Namespace, progress: Progress) -> str:
 
 def _found(options: argparse.Namespace, clip: Clip, progress: Progress) -> Stability | FolderStability:
     texts = (options.labels, options.phrasings, options.threshold)
+    single = drawn(options.pictures) is None and not Path(options.pictures).is_dir()
+    if options.leave_out is not None and not single:
+        raise ValueError("--leave-out does nothing with several pictures; allowed: without it")
     if drawn(options.pictures) is not None:
         return _of_drawn(options, clip, progress)
     if Path(options.pictures).is_dir():
         return explain_folder(clip, options.pictures, *texts, report=progress)
     if options.labels is None:
         raise ValueError("no labels given; allowed: --labels cat dog ...")
-    return explain_phrasings(clip, options.pictures, *texts, options.leave_out)
+    return explain_phrasings(clip, options.pictures, *texts, options.leave_out or LEFT_OUT[0])
 
 
 def _of_drawn(options: argparse.Namespace, clip: Clip, progress: Progress) -> FolderStability:
@@ -96,7 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--leave-out",
-        default="decided",
         help=f"for one picture: whose words are left out one by one: {', '.join(LEFT_OUT)} (default: decided)",
     )
     parser.add_argument("--count", type=int, default=500, help="of toyland: how many pictures (default: 500)")

@@ -15,11 +15,13 @@ from guidance.boxes import Box, parse_box
 from guidance.catalogue import GENERATORS, guide_of
 from guidance.edit_settings import BEGINNINGS, PLACES, WAYS, EditSettings, find_edit
 from guidance.editing import EditStep, edit
+from guidance.entries import without_effect
 from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
 from guidance.outputs import check_picture, write_run
 from guidance.records import EditRecipe, edit_record
+from guidance.ways import Ways
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,9 +51,11 @@ def _edited(options: argparse.Namespace, progress: Progress) -> str:
         _settings(options, generator),
     )
 
+    ways = Ways() if options.compare else None  # both try the same noises
+
     def run(what: str, settings: EditSettings) -> list[EditStep]:
         steps = []
-        given = (recipe.prompt, recipe.words, recipe.seed, settings, recipe.box, recipe.caption)
+        given = (recipe.prompt, recipe.words, recipe.seed, settings, recipe.box, recipe.caption, ways)
         for step in edit(generator, clip, picture, *given):
             steps.append(step)
             progress(what, step.index, step.total)
@@ -105,6 +109,11 @@ def _words(written: Sequence[str]) -> Mapping[str, float]:
 def _settings(options: argparse.Namespace, generator: Generator) -> EditSettings:
     """Those of the way, with what the options change in them."""
     settings = find_edit(generator, options.way)
+    if settings.way == "latents":
+        of_diffusion = ("strength", "begin", "where", "candidates", "weight")
+        without_effect(options, of_diffusion, "where latents are moved, which are no diffusion model's")
+    if options.box is not None:
+        without_effect(options, ("where",), "beside a box")
 
     def given(*names: str) -> dict[str, Any]:
         return {name: getattr(options, name) for name in names if getattr(options, name) is not None}

@@ -56,6 +56,13 @@ def choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} is {shown(value)}; allowed: {', '.join(choices)}")
 
 
+def without_effect(options: object, names: Iterable[str], why: str) -> None:
+    """ValueError for options of a command (not None) that would do nothing."""
+    for name in names:
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name} does nothing {why}; allowed: without it")
+
+
 def shown(value: object) -> str:
     """A value as a message repeats it: what a visitor sent may be long."""
     if isinstance(value, int) and value.bit_length() > 128:

@@ -14,10 +14,11 @@ from explain.contentwords import NEGLECTED
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
 from guidance.catalogue import GENERATORS, guide_of
+from guidance.entries import without_effect
 from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
-from guidance.outputs import check_picture
+from guidance.outputs import check_picture, write_run
 from guidance.rescue import RescueStep, rescue
 from guidance.rescue_settings import RescueSettings, find_rescue
 from guidance.sampling import Sampling
@@ -49,13 +50,13 @@ def _rescued(options: argparse.Namespace, progress: Progress) -> str:
             ends.append(step)
     for note in dict.fromkeys(note for end in ends for note in end.notes):
         progress.note(f"note: {note}")
-    said = []
-    for end, path in zip(ends, outputs, strict=False):
-        end.image.save(path)
-        said += [_said(end), f"wrote {path}"]
     asked = {"prompt": options.prompt, "generator": options.generator, "clip": clip.name}
     chosen = {"seed": options.seed, "sampling": asdict(sampling), "settings": asdict(settings)}
     record = asked | chosen | _record(ends)
+    said = []
+    for end, path in zip(ends, outputs, strict=False):
+        write_run([end.image], record, path)
+        said += [_said(end), f"wrote {path}"]
     text = json.dumps(record, indent=2, ensure_ascii=False)
     if options.json_file is not None:
         options.json_file.write_text(text + "\n", encoding="utf-8")
@@ -90,6 +91,10 @@ def _record(ends: Sequence[RescueStep]) -> dict[str, Any]:
 def _chosen(options: argparse.Namespace, generator: Generator) -> tuple[Sampling, RescueSettings]:
     """The generator's own, with what the options change in them."""
     sampling, settings = find_rescue(generator)
+    if generator.kind != "diffusion":
+        without_effect(
+            options, ("candidates", "weight"), f"with {options.generator}, which begins without noise"
+        )
     names = ("steps", "candidates", "weight")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.lambda_words is not None:

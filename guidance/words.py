@@ -131,11 +131,10 @@ def word_relevance(shares: Tensor, tokens: Tensor, weights: Tensor, form: str) -
 def _named(chosen: Chosen) -> dict[str, float]:
     if isinstance(chosen, str) or not isinstance(chosen, (Mapping, Sequence)):
         raise ValueError(f"the words are {shown(chosen)}; allowed: a list of words, or words with weights")
-    named = dict(chosen) if isinstance(chosen, Mapping) else dict.fromkeys(chosen, 1.0)
-    for name in named:
+    for name in chosen:
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"a word is {shown(name)}; allowed: words of the prompt")
-    return named
+    return dict(chosen) if isinstance(chosen, Mapping) else dict.fromkeys(chosen, 1.0)
 
 
 def _places(clip: Clip, words: Sequence[Word], name: str) -> list[int]:

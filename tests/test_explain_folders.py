@@ -292,6 +292,7 @@ def test_the_command_about_toyland(capsys):
         (["missing.png", "--labels", "cat", "--phrasings", "a photo"], "has no place for the label"),
         (["missing.png", "--labels", "cat", "--threshold", "2"], "threshold is 2.0; allowed"),
         (["toyland", "--count", "0"], "count is 0; allowed: 1 picture or more"),
+        (["toyland", "--leave-out", "all"], "--leave-out does nothing with several pictures"),
         (["toyland", "--split", "mars", "--phrasings", "{}"], "unknown split 'mars'"),
     ],
 )

@@ -13,6 +13,7 @@ from PIL import Image
 
 from explain.images import PictureError, read_image
 from guidance import __main__ as cli
+from guidance import candidates, steering
 from guidance.boxes import Box
 from guidance.canvas import read_picture, soft, within_box, within_cells
 from guidance.edit_settings import EDITS, EditSettings, find_edit
@@ -419,6 +420,8 @@ def test_the_command(here, tmp_path, capsys):
         (["--strength", "7"], "strength is 7"),
         (["--lambda", "-1"], "the weight of words is -1"),
         (["--way", "magic"], "way is 'magic'"),
+        (["--way", "latents"], "--candidates does nothing where latents are moved"),
+        (["--box", "boat: 0, 0, 1, 1", "--where", "auto"], "--where does nothing beside a box"),
         (["-o", "out.txt"], "'out.txt' is no picture"),
         (["-o", "nowhere/out.png"], "cannot be written"),
     ],
@@ -429,6 +432,18 @@ def test_a_command_that_is_refused(here, capsys, changes, message):
     assert message in said
     assert said.startswith("guidance edit: ")
     assert said.count("\n") == 1
+
+
+def test_the_comparison_tries_its_noises_once(here, monkeypatch):
+    walked = []
+    monkeypatch.setattr(
+        steering, "walk", lambda *given: walked.append(len(given[2])) or candidates.walk(*given)
+    )
+    for compare in ([], ["--compare"]):
+        walked.clear()
+        asked = ["edit", "scene.png", "--prompt", PROMPT, "--words", "red", *here, "--candidates", "3"]
+        assert cli.main([*asked, *compare]) == 0
+        assert sum(walked) == 3
 
 
 def test_a_picture_that_is_none(here, tmp_path, capsys):

@@ -18,6 +18,7 @@ from guidance import __main__ as cli
 from guidance.boxes import Box, Layout, targets
 from guidance.generate import generate, pictures
 from guidance.objective import BoxObjective
+from guidance.records import read_record
 from guidance.rescue import BoxesAndWords, rescue, rescued
 from guidance.rescue_settings import RescueSettings, find_rescue
 from guidance.sampling import Sampling
@@ -343,6 +344,13 @@ def test_the_command_where_nothing_is_neglected(here, tmp_path, capsys):
     assert "note: No word of the prompt is neglected." in said.err
     assert (tmp_path / "before.png").is_file()
     assert not (tmp_path / "after.png").exists()
+
+
+def test_both_pictures_say_how_they_were_made(here, tmp_path):
+    assert cli.main(["rescue", "--prompt", PROMPT, *here, "--threshold", "1", "--json-file", "run.json"]) == 0
+    record = json.loads((tmp_path / "run.json").read_text())
+    for name in ("before.png", "after.png"):
+        assert read_record(tmp_path / name) == record
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def test_words_of_several_tokens_are_whole(clips):
         ("a red cat", None, "the words are None; allowed: a list"),
         ("a red cat", [" "], "a word is ' '; allowed: words of the prompt"),
         ("a red cat", [3], "a word is 3; allowed: words of the prompt"),
+        ("a red cat", [["red"]], "a word is of type list; allowed: words of the prompt"),
         ("a red cat", {"red": math.nan}, "the weight of 'red' is nan; allowed: a number from 0 to 1"),
         ("a red cat", {"red": 2}, "the weight of 'red' is 2; allowed: a number from 0 to 1"),
         ("a red cat", {"red": "much"}, "the weight of 'red' is 'much'; allowed: a number"),
