@@ -4,8 +4,8 @@ Paiss, Chefer, Wolf, "No Token Left Behind", ECCV 2022 (arXiv 2204.04908): a nou
 largest of its tokens, is below 0.7 of the strongest token's.
 
 Differs from the paper: there a tagger finds the nouns, and only nouns count; here every content word does, and is
-compared with the strongest content word, so that a strong "a" makes nothing look weak. And S is the logit, as for words
-everywhere here, where the paper's search for neglected nouns takes the cosine.
+compared with the strongest content word, so that a strong "a" makes nothing look weak. S is the logit, as for all words
+in this package; the paper's search for neglected nouns takes the cosine, and so does `guidance.words`.
 """
 
 from __future__ import annotations

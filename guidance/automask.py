@@ -49,7 +49,7 @@ def change_mask(
     difference = (new.float() - old.float()).abs().mean((0, 1), keepdim=True)
     difference = difference.clamp(max=MOST * float(difference.mean()))
     least, most = difference.aminmax()
-    if least == most:  # the model sees no difference anywhere
+    if not least < most:  # the model sees no difference anywhere, or what it sees are no numbers
         return torch.ones_like(difference)
     found = (difference - least) / (most - least) >= threshold
     return F.max_pool2d(one_place(found, difference).float(), 3, 1, 1)

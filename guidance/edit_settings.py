@@ -35,7 +35,8 @@ class EditSettings:
     where: without a box, the picture may change "everywhere", or where the model sees a difference between the prompt
         and what is there: "auto".
     threshold: of that difference, from 0 to 1.
-    away: without a box, what classifier-free guidance leads away from is the picture's caption, where there is one.
+    away: where no box's phrase says what is drawn, classifier-free guidance leads away from the picture's caption, if
+        there is one.
 
     For latents:
 

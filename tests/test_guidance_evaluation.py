@@ -456,14 +456,10 @@ def test_a_vqgan_without_guidance_has_the_scene_alone(clips):
     assert torch.allclose(sources.autoencoder(generator)(images), there_and_back.clamp(0, 1), atol=1e-5)
 
 
-def test_reconstruction_by_a_vae():
-    from diffusers import AutoencoderKL
-
-    torch.manual_seed(0)
-    vae = AutoencoderKL(
-        block_out_channels=(8,), norm_num_groups=4, scaling_factor=0.3, shift_factor=0.2
-    ).eval()
-    generator = SimpleNamespace(pipe=SimpleNamespace(vae=vae))
+def test_reconstruction_by_a_vae(shelf):
+    generator = shelf.model()
+    vae = generator.pipe.vae
+    vae.register_to_config(scaling_factor=0.3, shift_factor=0.2)
     images = torch.rand(2, 3, 16, 16)
     with torch.no_grad():
         there_and_back = vae(images * 2 - 1).sample / 2 + 0.5

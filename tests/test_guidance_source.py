@@ -1,5 +1,7 @@
 """Runs of diffusion that begin with a picture: as diffusers' image to image, and with what is to stay."""
 
+import math
+
 import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
@@ -240,6 +242,8 @@ def test_the_mask_is_where_predictions_differ(shelf, monkeypatch):
     assert torch.equal(mask[0, 0], expected)
     same = change_mask(shelf.model().pipe, clean()[:1], "old", "old", seed=3)
     assert same.min() == 1  # no difference: nothing to go by
+    monkeypatch.setattr("guidance.automask.denoiser", lambda *_: lambda s, latents, t: latents * math.nan)
+    assert change_mask(shelf.model().pipe, clean()[:1], "new", "old", seed=3).min() == 1
 
 
 def test_one_place_of_several():

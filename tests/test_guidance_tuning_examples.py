@@ -18,7 +18,7 @@ from guidance import __main__ as guidance
 from guidance.prompts import ContextSettings, PromptLearner
 from guidance.tuning import comparison, rivals
 from guidance.tuning import examples as of_examples
-from guidance.tuning.comparison import OTHERS, STARTS, Plan, run
+from guidance.tuning.comparison import BASE, OTHERS, STARTS, Plan, coop_of, run
 from guidance.tuning.examples import REST, GivenExamples, open_examples
 from guidance.tuning.lesson import lesson
 from guidance.tuning.measuring import Variant, measured, tuned, tuned_alike
@@ -321,6 +321,13 @@ def roomy(tmp_path_factory):
     size = save_byte_bpe(folder)
     save_model(folder, config("vit", context_length=64, vocab_size=size, hf_tokenizer_name="roomy"))
     return explain.load(folder, device="cpu")
+
+
+def test_coop_is_tuned_once_for_variants_of_relevance_alone():
+    found = {variant.name: coop_of(variant) for variant in OTHERS}
+    assert found["second_order"] == found["without_sot"] == BASE.with_weight(0)
+    assert found["tokens_4"] == OTHERS[2].with_weight(0)
+    assert found["shots_4"] == OTHERS[1].with_weight(0)
 
 
 def test_the_comparison_says_what_it_measured(roomy, tmp_path, monkeypatch):

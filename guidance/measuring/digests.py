@@ -7,9 +7,23 @@ from typing import Any
 
 from torch import nn
 
+from explain.clip import Clip
+from explain.measuring.stretches import Record, weights_digest
 from guidance.generators import Generator
+from guidance.measuring.world import Judge
 
 _PARTS = ("model", "preview", "unet", "vae", "text_encoder")
+
+
+def models_told(generator: Generator, clip: Clip, judge: Judge) -> Record:
+    """Of the models of a run, what has to be the same where it is gone on with."""
+    return {
+        "generator": generator.name,
+        "generator_weights": generator_digest(generator),
+        "clip": clip.name,
+        "clip_weights": weights_digest(clip),
+        "judge": judge.digest,
+    }
 
 
 def generator_digest(generator: Generator) -> str:

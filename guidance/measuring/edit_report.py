@@ -33,7 +33,6 @@ METRICS: dict[str, Quotient] = {
     "similarity": (("similarity",), ("edits",)),
     "relevance": (("relevance",), ("edits",)),
 }
-COMPARED = ("success", "kept", "outside", "similarity", "relevance")
 # What is compared, where both were measured: the first less the second.
 PAIRS = (
     ("words", "lambda0"),
@@ -132,7 +131,7 @@ def _tables(
                 by_change.append({"condition": name, "change": change, "edits": int(which.sum())} | told)
     for ours, theirs in PAIRS:
         if ours in sums and theirs in sums:
-            apart = {x: bootstrap.difference(sums[ours], sums[theirs], METRICS[x], weights) for x in COMPARED}
+            apart = {x: bootstrap.difference(sums[ours], sums[theirs], METRICS[x], weights) for x in METRICS}
             against.append({"condition": ours, "against": theirs, **apart})
     before = judging.frechet(wanted, _features(records, "before"), dims)
     return {
@@ -194,7 +193,7 @@ def as_text(report: Report) -> str:
         told = f"success {ranged(row, 'success', '.2f')}, kept {ranged(row, 'kept', '.2f')}"
         lines.append(f"  {row['condition']:12} {row['change']:9} {told}")
     for one in report["against"]:
-        told = ", ".join(f"{name} {ranged(one[name], 'difference', '+.3f')}" for name in COMPARED)
+        told = ", ".join(f"{name} {ranged(one[name], 'difference', '+.3f')}" for name in METRICS)
         lines.append(f"{one['condition']} - {one['against']}: {told}")
     for gate in report["gates"]:
         met = {True: "met", False: "MISSED", None: "cannot be told"}[gate["met"]]

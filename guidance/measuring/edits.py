@@ -17,13 +17,13 @@ from PIL import Image
 
 from explain.clip import Clip
 from explain.measuring.measurement import Say
-from explain.measuring.stretches import Record, Stretches, weights_digest
+from explain.measuring.stretches import Record, Stretches
 from guidance import masks
 from guidance.boxes import Box
 from guidance.edit_settings import EditSettings
 from guidance.editing import EditStep, edit, finished
 from guidance.generators import Generator
-from guidance.measuring.digests import generator_digest
+from guidance.measuring.digests import models_told
 from guidance.measuring.world import Judge, open_edits
 from guidance.ways import Ways
 
@@ -134,21 +134,14 @@ class EditRuns:
         """What makes two runs the same run; only those that are kept need it."""
         if self.folder is None:
             return {}
-        return json.loads(
-            json.dumps(
-                {
-                    "format": FORMAT,
-                    **asdict(self.plan),
-                    "prompts": [edit.prompt for edit in self.drawn],
-                    "generator": self.generator.name,
-                    "generator_weights": generator_digest(self.generator),
-                    "clip": self.clip.name,
-                    "clip_weights": weights_digest(self.clip),
-                    "judge": self.judge.digest,
-                    "conditions": [asdict(one) for one in self.chosen],
-                }
-            )
-        )
+        told = {
+            "format": FORMAT,
+            **asdict(self.plan),
+            "prompts": [edit.prompt for edit in self.drawn],
+            **models_told(self.generator, self.clip, self.judge),
+            "conditions": [asdict(one) for one in self.chosen],
+        }
+        return json.loads(json.dumps(told))
 
     def _stretch(self, first: int, stop: int) -> Record:
         found = []

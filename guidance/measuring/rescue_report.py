@@ -10,6 +10,7 @@ from typing import Any
 from explain.measuring.cells import cell, plain, ranged, width
 from explain.measuring.intervals import spread
 from explain.measuring.stretches import Record
+from guidance.measuring.gates import least
 from guidance.measuring.rescues import RescueRuns
 from guidance.measuring.world import Drawn, open_world
 
@@ -91,12 +92,7 @@ def _gates(against: Sequence[Report]) -> Iterator[Report]:
     for one in against:
         if (one["condition"], one["against"]) == ("rescued", "unguided"):
             value = one["difference"]
-            yield {
-                "gate": "right, rescued - unguided (aim)",
-                "value": value,
-                "allowed": f"at least {AIM}",
-                "met": value >= AIM,
-            }
+            yield least("right, rescued - unguided (aim)", value, AIM)
 
 
 def _right(

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from explain.clip import Clip
 from explain.measuring.measurement import Say
-from explain.measuring.stretches import Record, Stretches, weights_digest
+from explain.measuring.stretches import Record, Stretches
 from guidance.entries import whole
 from guidance.generators import Generator
-from guidance.measuring.digests import generator_digest
+from guidance.measuring.digests import models_told
 from guidance.measuring.world import Drawn, Judge, open_world
 from guidance.rescue import rescued
 from guidance.rescue_settings import RescueSettings
@@ -91,11 +91,7 @@ class RescueRuns:
             "format": FORMAT,
             **asdict(self.plan),
             "asked": [drawn.prompt for drawn in self.drawn],
-            "generator": self.generator.name,
-            "generator_weights": generator_digest(self.generator),
-            "clip": self.clip.name,
-            "clip_weights": weights_digest(self.clip),
-            "judge": self.judge.digest,
+            **models_told(self.generator, self.clip, self.judge),
             "sampling": asdict(self.sampling),
             "settings": asdict(self.settings),
         }

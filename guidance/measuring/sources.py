@@ -17,12 +17,11 @@ from torch import Tensor
 
 from explain.clip import Clip
 from guidance.boxes import Layout
-from guidance.decoding import decoded, encoded
+from guidance.edit_process import Editor
 from guidance.generate import pictures
 from guidance.generators import Generator
 from guidance.measuring.conditions import MIRRORED, OWN, Condition
 from guidance.measuring.world import Drawn
-from guidance.vqgan import VQGAN
 from guidance.ways import Ways
 
 REAL, RECONSTRUCTED = "real", "reconstructed"
@@ -138,14 +137,9 @@ def reconstructed(generator: Generator, pictures_of: Source) -> Source | None:
 
 def autoencoder(generator: Generator) -> Callable[[Tensor], Tensor] | None:
     """Pictures (B, 3, H, W) in [0, 1] there and back, of any generator that can encode."""
-    if isinstance(generator, VQGAN):
-        return torch.no_grad()(lambda images: generator.images(generator.latents(images)))
-    vae = getattr(getattr(generator, "pipe", None), "vae", None)
-    return (
-        None
-        if vae is None
-        else torch.no_grad()(lambda images: decoded(vae, encoded(vae, images.to(vae.device))))
-    )
+    if not isinstance(generator, Editor):
+        return None
+    return torch.no_grad()(lambda images: generator.images(generator.latents(images)))
 
 
 def _as_image(picture: Image.Image, size: tuple[int, int]) -> Tensor:

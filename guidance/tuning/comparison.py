@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,7 @@ from guidance.tuning.measuring import (
 )
 from guidance.tuning.settings import TuningSettings
 
+FORMAT = 2  # of the records: those of another cannot be gone on with
 WEIGHTS = (1.0, 5.0, 25.0)
 BASE = Variant("paper")
 # One thing is changed at a time.
@@ -79,8 +81,16 @@ class Plan:
 
 def run(clip: Clip, plan: Plan, work: Path | None, progress: Progress) -> Record:
     """The report: by task what `_task` finds. `work`: a folder in which what is finished is kept."""
-    settings = {"model": clip.name, "weights": weights_digest(clip), "data": plan.data}
-    keep = Stretches(work, settings | {"pictures": plan.pictures}, progress.note)
+    told = {
+        "format": FORMAT,
+        "model": clip.name,
+        "weights": weights_digest(clip),
+        "data": plan.data,
+        "pictures": plan.pictures,
+        "variants": [asdict(variant) for variant in (BASE, *OTHERS)],
+        "starts": STARTS,
+    }
+    keep = Stretches(work, json.loads(json.dumps(told)), progress.note)
     found = {task: _Task(clip, plan, task, keep, progress).measured() for task in plan.tasks}
     return {"model": clip.name, "seeds": plan.seeds, "weights": list(plan.weights), "tasks": found}
 
@@ -91,6 +101,7 @@ class _Task:
     def __init__(self, clip: Clip, plan: Plan, task: str, keep: Stretches, progress: Progress) -> None:
         self.clip, self.plan, self.task, self.keep, self.progress = clip, plan, task, keep, progress
         self.examples = plan.examples(task)
+        self._known: dict[Variant, list[Record]] = {}
 
     def measured(self) -> Record:
         """Rivals, CoOp and paper A with the lambda that validation pictures chose, and maps around it."""
@@ -119,7 +130,7 @@ class _Task:
         seeds = self.plan.map_seeds
         return {
             variant.name: report.compared(
-                self._tuned(variant.with_weight(weight), seeds), self._tuned(variant.with_weight(0), seeds)
+                self._tuned(variant.with_weight(weight), seeds), self._tuned(coop_of(variant), seeds)
             )
             for variant in OTHERS
         }
@@ -145,8 +156,13 @@ class _Task:
         return measure_phrasing(self.clip, self.examples, phrasing, variant, self.plan.phrasing_seeds)
 
     def _tuned(self, variant: Variant, seeds: int) -> list[Record]:
-        name = f"{variant.name}-{variant.tuning.weight:g}"
-        return self._each(name, seeds, partial(measure_tuning, self.clip, self.examples, variant))
+        known = self._known.get(variant, [])
+        if len(known) < seeds:
+            name = f"{variant.name}-{variant.tuning.weight:g}"
+            known = self._known[variant] = self._each(
+                name, seeds, partial(measure_tuning, self.clip, self.examples, variant)
+            )
+        return known[:seeds]
 
     def _each(self, name: str, count: int, measure: Measure) -> list[Record]:
         phase, found = f"{self.task}-{name}", []
@@ -155,6 +171,13 @@ class _Task:
             found.append(record)
             self.progress(phase, number, count)
         return found
+
+
+def coop_of(variant: Variant) -> Variant:
+    """The same with lambda 0; BASE's, where the variant is one of relevance alone."""
+    tuning = replace(variant.tuning, weight=0.0, second_order=False, include_sot=True)
+    found, base = replace(variant, tuning=tuning), BASE.with_weight(0)
+    return base if replace(found, name=base.name) == base else found
 
 
 def _validation(records: Sequence[Record]) -> float:

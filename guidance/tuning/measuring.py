@@ -65,13 +65,19 @@ def tuned_alike(
 
 def measured(learner: PromptLearner, draw: Draw) -> Record:
     """Of every held-out set its accuracy, and the mean share of the name of the pictures' own class."""
-    features, sets = learner.features(), draw.held_out.items()
+    sets = draw.held_out.items()
     return {
-        "accuracy": {name: held.accuracy(features) for name, held in sets},
+        "accuracy": accuracies(learner, draw),
         "relevance": {
             name: float(own_relevance(learner, held.features, held.labels).mean()) for name, held in sets
         },
     }
+
+
+def accuracies(learner: PromptLearner, draw: Draw) -> dict[str, float]:
+    """By held-out set."""
+    features = learner.features()
+    return {name: held.accuracy(features) for name, held in draw.held_out.items()}
 
 
 def measure_tuning(clip: Clip, examples: Examples, variant: Variant, seed: int) -> Record:
@@ -123,10 +129,9 @@ def measure_phrasing(clip: Clip, examples: Examples, phrasing: str, variant: Var
     held_out = examples.draw(clip, variant.shots, 0).held_out
     plain = rivals.zero_shot(clip, examples.names, [phrasing.rstrip(" .") + "."])
     started = replace(variant, context=replace(variant.context, phrasing=phrasing))
-    return {
-        "zero_shot": {name: held.accuracy(plain) for name, held in held_out.items()},
-        "coop": [
-            measure_tuning(clip, examples, started.with_weight(0), seed)["accuracy"] for seed in range(seeds)
-        ],
-        "paper_a": [measure_tuning(clip, examples, started, seed)["accuracy"] for seed in range(seeds)],
-    }
+    found: dict[str, list[dict[str, float]]] = {"coop": [], "paper_a": []}
+    for seed in range(seeds):
+        learners, draw = tuned_alike(clip, examples, started, (0.0, variant.tuning.weight), seed)
+        for each, learner in zip(found.values(), learners, strict=True):
+            each.append(accuracies(learner, draw))
+    return {"zero_shot": {name: held.accuracy(plain) for name, held in held_out.items()}, **found}

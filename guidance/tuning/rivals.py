@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from explain.clip import Clip
+from guidance.prompts import read_names
 
 PLAIN = "a photo of a {}."
 Scores = Callable[[Tensor], Tensor]  # features (N, D) -> scores (N, C)
@@ -26,7 +27,7 @@ BETAS = (1.0, 2.5, 5.5, 8.0, 12.0)
 @torch.no_grad()
 def zero_shot(clip: Clip, names: Sequence[str], templates: Sequence[str] = (PLAIN,)) -> Tensor:
     """Class features (C, D), unit norm: the normalised mean over templates (Radford et al. 2021, arXiv 2103.00020)."""
-    prompts = [template.replace("{}", name) for name in names for template in templates]
+    prompts = [template.replace("{}", name) for name in read_names(names) for template in templates]
     features = torch.cat(
         [clip.encode_texts(clip.tokenize(prompts[i : i + TEXTS])) for i in range(0, len(prompts), TEXTS)]
     )
