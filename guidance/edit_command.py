@@ -11,7 +11,7 @@ from typing import Any
 from explain import load, read_image
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
-from guidance.boxes import Box, parse_box
+from guidance.boxes import parse_box
 from guidance.catalogue import GENERATORS, guide_of
 from guidance.edit_settings import BEGINNINGS, PLACES, WAYS, EditSettings, find_edit
 from guidance.editing import EditStep, edit
@@ -20,7 +20,7 @@ from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
 from guidance.outputs import check_picture, write_run
-from guidance.records import EditRecipe, edit_record
+from guidance.records import EditRecipe, edit_box_of, edit_record, read_record, with_edit_settings
 from guidance.ways import Ways
 
 
@@ -37,18 +37,19 @@ def _edited(options: argparse.Namespace, progress: Progress) -> str:
     check_outputs((options.output, options.gif, options.json))
     check_picture(options.output)
     picture = read_image(options.picture)
-    box, notes = _box(options.box)
+    again = _filled(options)
+    box, notes = edit_box_of(again) if options.box is None else parse_box(options.box)
     generator = open_generator(options.generator, options.device)
-    clip = load(options.clip or guide_of(options.generator), options.device)
+    clip = load(options.clip, options.device)
     recipe = EditRecipe(
         options.prompt,
-        _words(options.words),
+        again["words"],
         options.caption,
         box,
         options.generator,
         clip.name,
         options.seed,
-        _settings(options, generator),
+        _settings(options, again, generator),
     )
 
     ways = Ways() if options.compare else None  # both try the same noises
@@ -90,8 +91,23 @@ def _said(step: EditStep, before: str) -> str:
     return f"{before}similarity {step.reading.similarity:.3f}; relevance of words: {words}"
 
 
-def _box(written: str | None) -> tuple[Box | None, tuple[str, ...]]:
-    return (None, ()) if written is None else parse_box(written)
+def _filled(options: argparse.Namespace) -> dict[str, Any]:
+    """Words, box and settings of the run that is made again, if there is one, which also gives what the options leave
+    open. With a prompt of its own it has none of the other's words; with a way of its own, none of its settings.
+    """
+    record = {} if options.source is None else read_record(options.source)
+    if options.source is not None and "caption" not in record:
+        raise ValueError(f"{options.source.name!r} holds no edit; allowed: what `edit` wrote")
+    words = _words(options.words) or ({} if options.prompt else record.get("words", {}))
+    defaults = {"prompt": None, "caption": "", "generator": "toy-sd", "clip": None, "seed": 0}
+    for name, default in defaults.items():
+        if getattr(options, name) is None:
+            setattr(options, name, record.get(name, default))
+    if options.prompt is None:
+        raise ValueError("it is not said what the picture should show; allowed: --prompt, or --from a run")
+    options.clip = options.clip or guide_of(options.generator)
+    settings = {} if options.way else record.get("settings", {})
+    return {"words": words, "box": record.get("box"), "settings": settings}
 
 
 def _words(written: Sequence[str]) -> Mapping[str, float]:
@@ -106,9 +122,10 @@ def _words(written: Sequence[str]) -> Mapping[str, float]:
     return found
 
 
-def _settings(options: argparse.Namespace, generator: Generator) -> EditSettings:
-    """Those of the way, with what the options change in them."""
-    settings = find_edit(generator, options.way)
+def _settings(options: argparse.Namespace, again: dict[str, Any], generator: Generator) -> EditSettings:
+    """Those of the way, with what the run that is made again and the options change in them."""
+    given_way = again["settings"].get("way") if isinstance(again["settings"], dict) else None
+    settings = with_edit_settings(find_edit(generator, options.way or given_way), again)
     if settings.way == "latents":
         of_diffusion = ("strength", "begin", "where", "candidates", "weight")
         without_effect(options, of_diffusion, "where latents are moved, which are no diffusion model's")
@@ -132,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m guidance edit", description="Change a picture until it shows what a prompt says."
     )
     parser.add_argument("picture", type=Path, help="the picture, of any size")
-    parser.add_argument("--prompt", required=True, help="the wanted picture, all of it")
+    parser.add_argument("--prompt", help="the wanted picture, all of it")
     parser.add_argument(
         "--words",
         nargs="+",
@@ -140,20 +157,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WORD[=WEIGHT]",
         help="words of the prompt that must count, with weights from 0 to 1",
     )
-    parser.add_argument("--caption", default="", help="what the picture shows now")
+    parser.add_argument("--caption", help="what the picture shows now")
     parser.add_argument(
         "--box",
         metavar="'PHRASE: LEFT, TOP, RIGHT, BOTTOM'",
         help="the change stays within, and the phrase says what is to be there; in fractions of the picture",
     )
+    parser.add_argument(
+        "--from", dest="source", type=Path, metavar="RUN", help="make an edit again: its JSON or PNG"
+    )
     parser.add_argument("--way", help=f"of {', '.join(WAYS)} (default: the generator's first)")
-    parser.add_argument(
-        "--generator", default="toy-sd", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)"
-    )
+    parser.add_argument("--generator", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)")
     parser.add_argument("--clip", help="the model that guides (default: the generator's own, else toy-vit)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="the same seed makes the same picture (default: 0)"
-    )
+    parser.add_argument("--seed", type=int, help="the same seed makes the same picture (default: 0)")
     parser.add_argument("--steps", type=int, help="in place of the settings'")
     parser.add_argument("--strength", type=float, help="how much of the picture may go, above 0, up to 1")
     parser.add_argument("--begin", help=f"of {', '.join(BEGINNINGS)}")
@@ -172,5 +188,5 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, default=Path("out.png"), help="the picture (default: out.png)"
     )
     parser.add_argument("--gif", type=Path, help="the run as an animation")
-    parser.add_argument("--json", type=Path, help="the run as JSON")
+    parser.add_argument("--json", type=Path, help="the run as JSON, which --from reads")
     return parser

@@ -25,13 +25,14 @@ from guidance.generate import Step
 from guidance.presets import Preset
 from guidance.sampling import Sampling
 from guidance.settings import ObjectiveSettings
+from guidance.text_objective import TextSettings
 
 GIF_SIDE = 256  # pixels; small pictures are enlarged so that they can be watched
 GIF_FRAMES = 60
 PNG_KEY = "tokenlight"  # of the text in a PNG
 MAX_JSON = 2_000_000  # characters
 
-Settings = TypeVar("Settings", Sampling, ObjectiveSettings)
+Settings = TypeVar("Settings", Sampling, ObjectiveSettings, TextSettings, EditSettings)
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,25 @@ def with_settings(preset: Preset, record: Mapping[str, Any]) -> Preset:
     sampling = _changed(preset.sampling, record.get("sampling", {}), "sampling")
     objective = _changed(preset.objective, record.get("objective", {}), "objective")
     return replace(preset, sampling=sampling, objective=objective)
+
+
+def with_edit_settings(settings: EditSettings, record: Mapping[str, Any]) -> EditSettings:
+    """The same of an edit, whose settings hold others."""
+    changes = record.get("settings", {})
+    if not isinstance(changes, Mapping):
+        raise ValueError(f"settings is {shown(changes)}; allowed: an object")
+    parts = {
+        "sampling": _changed(settings.sampling, changes.get("sampling", {}), "sampling"),
+        "objective": _changed(settings.objective, changes.get("objective", {}), "objective"),
+    }
+    return _changed(settings, {**changes, **parts}, "settings")
+
+
+def edit_box_of(record: Mapping[str, Any]) -> tuple[Box | None, tuple[str, ...]]:
+    """A record's box, if it has one, and notes on what was put right."""
+    box = record.get("box")
+    boxes, notes = parse_boxes([] if box is None else [box])
+    return (boxes[0] if boxes else None), notes
 
 
 def make_layout(prompt: str | None, places: Sequence[Box | Region]) -> Layout:

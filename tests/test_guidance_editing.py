@@ -434,6 +434,57 @@ def test_a_command_that_is_refused(here, capsys, changes, message):
     assert said.count("\n") == 1
 
 
+def test_an_edit_is_made_again_from_its_files(here, tmp_path):
+    """From the JSON and from the PNG; with something else where that is asked for."""
+    asked = ["edit", "scene.png", "--prompt", PROMPT, "--words", "red", "boat=0.5", "--seed", "3"]
+    asked += ["--box", "red boat: 0, 0, 0.5, 1", "--caption", "a cat", "--lambda", "2"]
+    assert cli.main([*asked, *here, "-o", "out.png", "--json", "run.json"]) == 0
+    record = json.loads((tmp_path / "run.json").read_text())
+    device = ["--device", "cpu", "-o", "again.png"]
+    for source in ("run.json", "out.png"):
+        again = ["edit", "scene.png", "--from", source, *here[:4], *device]
+        assert cli.main(again) == 0
+        assert read_record(tmp_path / "again.png") == record
+        assert read_image("again.png").tobytes() == read_image("out.png").tobytes()
+    assert cli.main([*again, "--seed", "4", "--lambda", "0"]) == 0
+    other = read_record(tmp_path / "again.png")
+    weights = other["settings"]["objective"]["weight"], record["settings"]["objective"]["weight"]
+    assert (other["seed"], weights, other["words"]) == (4, (0, 2), record["words"])
+    assert cli.main([*again, "--prompt", "a blue boat"]) == 0
+    assert read_record(tmp_path / "again.png")["words"] == {}
+    assert cli.main([*again, "--way", "latents", "--steps", "2"]) == 0
+    assert read_record(tmp_path / "again.png")["settings"]["source_weight"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"caption": 3}, "the caption is 3"),
+        ({"words": "red"}, "the words are 'red'"),
+        ({"words": [["red"]]}, "a word is of type list"),
+        ({"box": [1]}, "box 1: it is of type list"),
+        ({"box": {"phrase": "boat"}}, "'left' is missing"),
+        ({"seed": "3"}, "seed is '3'"),
+        ({"settings": []}, "settings is of type list"),
+        ({"settings": {"way": ["diffusion"]}}, "way is of type list"),
+        ({"settings": {"depth": 3}}, "settings has 'depth'"),
+        ({"settings": {"sampling": 3}}, "sampling is 3; allowed: an object"),
+        ({"settings": {"objective": {"weight": "much"}}}, "the weight of words is 'much'"),
+        ({"prompt": None}, "prompt is None"),
+    ],
+)
+def test_a_file_that_is_no_edit(here, tmp_path, capsys, changes, message):
+    record = {"prompt": PROMPT, "words": ["red"], "caption": "", "box": None, "seed": 0, "settings": {}}
+    (tmp_path / "run.json").write_text(json.dumps(record | changes))
+    assert cli.main(["edit", "scene.png", "--from", "run.json", *here]) == 2
+    assert message in capsys.readouterr().err
+    (tmp_path / "bare.json").write_text(json.dumps({"prompt": PROMPT}))
+    assert cli.main(["edit", "scene.png", "--from", "bare.json", *here]) == 2
+    assert "'bare.json' holds no edit" in capsys.readouterr().err
+    assert cli.main(["edit", "scene.png", *here]) == 2
+    assert "it is not said what the picture should show" in capsys.readouterr().err
+
+
 def test_the_comparison_tries_its_noises_once(here, monkeypatch):
     walked = []
     monkeypatch.setattr(

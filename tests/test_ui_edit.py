@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from guidance import __main__ as cli
 from guidance.records import read_record
 from ui import (
     edit_endpoint,
@@ -478,6 +479,10 @@ def test_the_python_that_is_shown_makes_the_same_picture(run, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     exec(compile(edit_export.as_python(run), "shown", "exec"), {})
     assert np.array_equal(Image.open("edited.png"), run.last.image)
+    edit_export.save_record(run, tmp_path)
+    run.picture.open().save("scene.png")
+    assert cli.main(["edit", "scene.png", "--from", "tokenlight-edit.json", "-o", "again.png"]) == 0
+    assert np.array_equal(Image.open("again.png"), run.last.image)
     run.before.image.save("your-picture.png")
     *_, own = edit(replace(LATENTS, picture=Picture(path="your-picture.png"), steps=1, compare=False))
     exec(compile(edit_export.as_python(own), "shown", "exec"), {})
