@@ -495,7 +495,7 @@ def test_the_python_that_is_shown_makes_the_same_picture(run, tmp_path, monkeypa
 def test_programs_are_sent_the_picture_and_its_record(run, tmp_path):
     path = tmp_path / "scene.png"
     QUICK.picture.open().save(path)
-    given = (QUICK.prompt, ["pink"], QUICK.caption, BOX, "toy-sd", "", 1.0, 1.0, 0, 3)
+    given = (QUICK.prompt, ["pink"], QUICK.caption, BOX, "toy-sd", "", 1.0, QUICK.word_weight, 0, 3)
     *_, (picture, record) = edit_endpoint.edit(str(path), *given)
     assert np.array_equal(picture, run.last.image)
     assert record["box"]["phrase"] == "pink tree"
