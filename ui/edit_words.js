@@ -8,8 +8,6 @@ const COLUMNS = [
   ["without", "words not counted"],
 ];
 
-const percent = (share) => (share > 0 && share < 0.005 ? "under 1 %" : `${Math.round(100 * share)} %`);
-
 const barCell = (share, most) => {
   const cell = make("td");
   const sides = make("div", "tl-edit-cell");
