@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from guidance.edit_settings import EDITS
 from guidance.records import read_record
 from ui import (
     edit_endpoint,
@@ -25,7 +26,7 @@ from ui import edit_events as events
 from ui.box_canvas import canvas_value
 from ui.edit_drawing import drawn
 from ui.edit_examples import EXAMPLES, FIRST
-from ui.editing import EditRun, EditWish, edit
+from ui.editing import LAMBDA, EditRun, EditWish, edit
 from ui.making import Wish, make
 from ui.view import Picture, scene_picture
 
@@ -245,7 +246,7 @@ def test_chips_follow_the_text_and_keep_what_was_tapped():
         {"text": "blue", "on": True},
         {"text": "cat", "on": True},
     ]
-    assert events.show_words(None, None, None) == {"words": [], "taps": {}}
+    assert events.show_words(None, None, None) == {"words": [], "taps": {}, "seen": 0}
     with pytest.raises(gr.Error, match="on or off"):
         events.show_words("a cat", "", {"taps": {"cat": "yes"}})
 
@@ -255,6 +256,19 @@ def test_words_that_are_typed_over_do_not_count(run):
     stale = word_picker.picker_value("a blue tree", "a yellow tree", {"blue": True})
     wish = events.wish_of(*page(QUICK, picker=stale))
     assert wish.words == ("pink",)
+
+
+def test_an_answer_to_what_is_typed_says_which_taps_are_in_it():
+    """The page keeps later ones; of an example or a link, which say nothing, it takes all."""
+    held = word_picker.picker_value("a cat", "", {"cat": True}, seen=3)
+    assert events.show_words("a cat", "", held)["seen"] == 3
+    for strange in ({"taps": {}}, {"seen": None}, {"seen": "3"}, {"seen": True}):
+        assert events.show_words("a cat", "", strange)["seen"] == 0
+    assert "seen" not in events.show_example("Recolour")[5]
+
+
+def test_lambda_is_the_librarys():
+    assert EDITS["diffusion"].objective.weight == LAMBDA
 
 
 # The handler
@@ -490,7 +504,7 @@ def test_the_python_that_is_shown_makes_the_same_picture(run, tmp_path, monkeypa
 def test_programs_are_sent_the_picture_and_its_record(run, tmp_path):
     path = tmp_path / "scene.png"
     QUICK.picture.open().save(path)
-    given = (QUICK.prompt, ["pink"], QUICK.caption, BOX, "toy-sd", "", 1.0, 1.0, 0, 3)
+    given = (QUICK.prompt, ["pink"], QUICK.caption, BOX, "toy-sd", "", 1.0, LAMBDA, 0, 3)
     *_, (picture, record) = edit_endpoint.edit(str(path), *given)
     assert np.array_equal(picture, run.last.image)
     assert record["box"]["phrase"] == "pink tree"
