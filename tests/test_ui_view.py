@@ -158,6 +158,16 @@ def test_a_word_that_is_not_there_is_told(seen):
             view.select_word(seen, card, word)
 
 
+def test_a_scene_is_drawn_once_and_nobody_paints_on_anothers(monkeypatch):
+    picture = view.scene_picture(4321)
+    first = picture.open()
+    monkeypatch.setattr(toyland, "draw_scene", None)
+    again = view.scene_picture(4321).open()
+    assert again == first
+    again.paste((0, 0, 0), (0, 0, *again.size))
+    assert picture.open() == first
+
+
 def test_subjects_are_things_places_or_unknown(seen):
     scene = seen.picture.scene
     asked = replace(seen, prompts=(scene.things[0].phrase, view.PLACE_NOUNS[scene.place][0], "a zebra"))
