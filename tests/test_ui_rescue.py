@@ -41,7 +41,7 @@ def test_words_are_neglected_as_they_are_shown(run):
     assert run.neglected == ("red", "blue")  # "car" has 75 % of "cat", "and" is no content word
     told = RunDrawing().value(run)["words"]
     assert [word["text"] for word in told if word["neglected"]] == ["red", "blue"]
-    assert {word["text"]: word["percent"] for word in told} | {"cat": "100 %", "car": "75 %"} == {
+    assert {word["text"]: word["percent"] for word in told} | {"cat": "100\xa0%", "car": "75\xa0%"} == {
         word["text"]: word["percent"] for word in told
     }
 

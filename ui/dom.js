@@ -6,7 +6,7 @@ const make = (tag, className, text) => {
   return node;
 };
 
-// A share of 1 as whole percent, as wording.percent says it; never rounding something to nothing.
+// A share of 1 as whole percent, as wording.percent says it.
 const percent = (share) => {
   if (!Number.isFinite(share)) return "–";
   return share > 0 && share < 0.005 ? "under 1\u00a0%" : `${Math.floor(100 * share + 0.5)}\u00a0%`;

@@ -83,7 +83,7 @@ const tableOf = (value) => {
   const empty = make("td");
   groups.append(empty);
   for (const title of [`Right on ${value.tried}`, "The name's share of the prompt's relevance"]) {
-    const head = make("th", "tl-group", title);
+    const head = make("th", "", title);
     head.colSpan = ways.length;
     head.scope = "colgroup";
     groups.append(head);

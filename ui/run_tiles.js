@@ -68,7 +68,7 @@ const wordsNodes = ({ words, words_before: before }) =>
 
 const wordsNode = (words, picture) => {
   const block = make("section", "tl-words");
-  const said = `How much CLIP uses each word of the prompt for ${picture}; the strongest has 100 %, neglected are those below 70 %.`;
+  const said = `How much CLIP uses each word of the prompt for ${picture}; the strongest has 100\u00a0%, neglected are those below 70\u00a0%.`;
   const row = make("div", "tl-word-row");
   row.append(...words.map(wordChip));
   block.append(make("p", "tl-hint", said), row);

@@ -214,12 +214,12 @@ def score(value: float) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 1 as whole percent, as dom.js says it: halves go up, something is never rounded to nothing, and what
-    is not known is a dash.
+    """A share of 1 as whole percent, as dom.js says it: halves go up, something is never rounded to nothing, what is
+    not known is a dash, and no line ends before the sign.
     """
     if share is None or not math.isfinite(share):
         return "–"
-    return "under 1 %" if 0 < share < 0.005 else f"{math.floor(100 * share + 0.5)} %"
+    return "under 1\xa0%" if 0 < share < 0.005 else f"{math.floor(100 * share + 0.5)}\xa0%"
 
 
 def signed(value: float) -> str:

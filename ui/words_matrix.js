@@ -95,7 +95,7 @@ const textBlock = (text, whose) => {
 };
 
 const MEANING =
-  "First number and colour: how much the word raises the score (relevance), the strongest content word having 100 %. " +
+  "First number and colour: how much the word raises the score (relevance), the strongest content word having 100\u00a0%. " +
   "Second: what the score loses without the word (cosine). ";
 
 const wordsRow = (value) => {

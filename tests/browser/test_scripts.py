@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ui import wording
+from ui.box_canvas import BoxCanvas, canvas_value
 from ui.drawn_html import DrawnHTML
 from ui.edit_view import EditView
 from ui.lesson_view import LessonView
@@ -61,7 +62,7 @@ def test_shares_are_said_as_python_says_them(bare, component):
     shares = [None, 0, 0.001, 0.004, 0.005, 0.045, 0.125, 0.375, 0.5, 0.625, 0.994, 0.996, 1]
     bare.set_content(f'<div class="{component.ROOT}"></div>')
     said = called(bare, component, f"{json.dumps(shares)}.map(percent)")
-    assert [text.replace("\xa0", " ") for text in said] == [wording.percent(share) for share in shares]
+    assert said == [wording.percent(share) for share in shares]
 
 
 @pytest.mark.parametrize("component", [EditView, RunView], ids=lambda one: one.__name__)
@@ -113,6 +114,14 @@ def test_an_example_forgets_what_was_tapped(bare):
     bare.locator(".tl-pick", has_text="pink").click()
     give(bare, picker_value("a pink cat sleeps", "a red cat", {"pink": True}, seen=0))  # asked before the tap
     assert pressed(bare) == ["sleeps"]
+
+
+def test_a_canvas_that_is_full_still_says_what_can_be_done(bare):
+    box = {"phrase": "red heart", "left": 0.1, "top": 0.1, "right": 0.5, "bottom": 0.5}
+    stand(bare, BoxCanvas, canvas_value([box], most=1))
+    expect(bare.locator(".tl-canvas-below")).to_contain_text("Drag the box to move it.")
+    give(bare, canvas_value([box], most=2))
+    expect(bare.locator(".tl-canvas-below")).to_contain_text("or a free place to draw another")
 
 
 LESSON = {
