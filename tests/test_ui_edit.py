@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from guidance import __main__ as cli
+from guidance.edit_settings import EDITS
 from guidance.records import read_record
 from ui import (
     edit_endpoint,
@@ -26,7 +27,7 @@ from ui import edit_events as events
 from ui.box_canvas import canvas_value
 from ui.edit_drawing import drawn
 from ui.edit_examples import EXAMPLES, FIRST
-from ui.editing import EditRun, EditWish, edit
+from ui.editing import LAMBDA, EditRun, EditWish, edit
 from ui.making import Wish, make
 from ui.view import Picture, scene_picture
 
@@ -246,7 +247,7 @@ def test_chips_follow_the_text_and_keep_what_was_tapped():
         {"text": "blue", "on": True},
         {"text": "cat", "on": True},
     ]
-    assert events.show_words(None, None, None) == {"words": [], "taps": {}}
+    assert events.show_words(None, None, None) == {"words": [], "taps": {}, "seen": 0}
     with pytest.raises(gr.Error, match="on or off"):
         events.show_words("a cat", "", {"taps": {"cat": "yes"}})
 
@@ -256,6 +257,19 @@ def test_words_that_are_typed_over_do_not_count(run):
     stale = word_picker.picker_value("a blue tree", "a yellow tree", {"blue": True})
     wish = events.wish_of(*page(QUICK, picker=stale))
     assert wish.words == ("pink",)
+
+
+def test_an_answer_to_what_is_typed_says_which_taps_are_in_it():
+    """The page keeps later ones; of an example or a link, which say nothing, it takes all."""
+    held = word_picker.picker_value("a cat", "", {"cat": True}, seen=3)
+    assert events.show_words("a cat", "", held)["seen"] == 3
+    for strange in ({"taps": {}}, {"seen": None}, {"seen": "3"}, {"seen": True}):
+        assert events.show_words("a cat", "", strange)["seen"] == 0
+    assert "seen" not in events.show_example("Recolour")[5]
+
+
+def test_lambda_is_the_librarys():
+    assert EDITS["diffusion"].objective.weight == LAMBDA
 
 
 # The handler

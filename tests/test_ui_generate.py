@@ -154,7 +154,7 @@ def test_between_two_looks_steps_are_left_out_but_never_the_last(runs):
 
 def test_the_handler_streams_what_the_page_shows():
     answers = list(events.make(*page(QUICK)))
-    run, drawn, status, code, query = answers[-1]
+    run, drawn, status, code, query, _ = answers[-1]
     assert run.finished
     assert drawn["state"] == "finished"
     assert answers[0][2] == ""  # what was said before is no longer true

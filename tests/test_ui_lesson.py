@@ -17,11 +17,12 @@ from guidance.tuning.measuring import Variant
 from guidance.tuning.saved import load_context
 from guidance.tuning.settings import TuningSettings
 from toyland.tasks import TASKS
-from ui import lesson_drawing, lesson_events, lesson_export, lessons
+from ui import lesson_drawing, lesson_events, lesson_examples, lesson_export, lessons
 from ui.lesson_drawing import lesson_value
 from ui.lesson_endpoint import grouped
 from ui.lesson_examples import EXAMPLES, FIRST, PICTURES
 from ui.lessons import MAX_CLASSES, Lesson, LessonAsked, Point
+from ui.wording import percent
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +81,15 @@ def test_a_lesson_is_the_librarys(files, finished):
 def test_what_is_given_is_read(files):
     given = lessons.given([" red  cat ", "", "boat", None], [["a"], [], ["b", "c"], []])
     assert given == (("red cat", ("a",)), ("boat", ("b", "c")))
+    emoji = "woman \N{WOMAN}\u200d\N{ROCKET}"
+    assert lessons.given([emoji], [["a"]]) == ((emoji, ("a",)),)
     for names, pictures, message in (
         (["", "boat"], [["a"], ["b"]], "class 1 has pictures and no name"),
-        (["boat", " boat"], [["a"], ["b"]], "two classes are called “boat”"),
+        (["boat", " boat"], [["a"], ["b"]], "two classes are called “boat”: give"),
+        (["red  Boat", "red boat"], [["a"], ["b"]], "two classes are called “red Boat” and “red boat”"),
+        (["straße", "STRASSE"], [["a"], ["b"]], "two classes are called “straße” and “STRASSE”"),
+        (["boat", "c\0at"], [["a"], ["b"]], "the name of class 2 holds a character that cannot be seen"),
+        (["boat\u202e", "cat"], [["a"], ["b"]], "the name of class 1 holds a character"),
         (["", None], [[], []], "There are no classes yet"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -150,7 +157,7 @@ def test_teaching_shows_curves_and_a_table(files, monkeypatch):
     assert all(len(curve["points"]) == 3 and curve["points"][-1][1] is None for curve in value["curves"])
     assert len(value["ways"][2]["words"]) == 16
     assert value["ways"][0]["words"] == []
-    assert re.fullmatch(r"[\d.]+ s, toy-vit, 2 rounds\.", last[2])
+    assert re.fullmatch(r"2 rounds with Toyland ViT \(built in\), in [\d.]+ seconds\.", last[2])
     json.dumps(value)
     assert lesson_value(None, "Press Teach")["waiting"] == "Press Teach"
 
@@ -158,11 +165,28 @@ def test_teaching_shows_curves_and_a_table(files, monkeypatch):
 def test_the_verdict_says_the_figures(finished):
     said = lesson_drawing.verdict(finished)
     for way in ("plain", "names"):
-        assert lesson_drawing.percent(finished.readings[way].accuracy) in said
-    assert lesson_drawing.percent(finished.readings["coop"].name_share) in said
+        assert percent(finished.readings[way].accuracy) in said
+    assert percent(finished.readings["coop"].name_share) in said
     going = Lesson(finished.asked, "rest", 50, {"coop": (Point(7, 1.0, 0.5),)}, {})
     assert lesson_drawing.verdict(going) == "Learnt: step 7 of 50"
     assert lesson_drawing.status(going) == "Learnt: step 7 of 50"
+
+
+def test_a_class_of_which_no_picture_was_tried_is_not_known(files):
+    """Nothing is said of it, and it takes nothing away from the others."""
+    few = {**files, "fish": files["fish"][:1]}
+    *_, found = lessons.learn(asked_of(few))
+    value, record = lesson_value(found), lesson_export.as_record(found)
+    row = next(row for row in value["classes"] if row["name"] == "fish")
+    assert row == {"name": "fish", "pictures": 0, "right": [None] * 3, "share": [None] * 3}
+    for way, reading in found.readings.items():
+        kept = {one["name"]: one for one in record["ways"][way]["classes"]}
+        assert kept["fish"] == {"name": "fish", "pictures": 0, "right": None, "share": None}
+        tried = [one for one in reading.classes if one.pictures]
+        assert len(tried) == 2
+        assert reading.accuracy == pytest.approx(sum(one.right for one in tried) / 2)
+        assert reading.name_share == pytest.approx(sum(one.name_share for one in tried) / 2)
+    json.dumps([value, record], allow_nan=False)
 
 
 def test_without_weight_there_is_one_way_to_learn(files):
@@ -207,6 +231,14 @@ def test_examples_fill_the_rows():
         len({id(each) for each in empty[2:]}) == 3 * MAX_CLASSES
     )  # Gradio empties those that it has put on the page
     assert [each["value"] for each in empty[2 : 2 + MAX_CLASSES]] == [""] * MAX_CLASSES
+
+
+def test_pictures_of_examples_are_drawn_once(monkeypatch):
+    first = EXAMPLES[FIRST].pictures()
+    monkeypatch.setattr(lesson_examples, "TASKS", {})  # nothing can be drawn any more
+    again = EXAMPLES[FIRST].pictures()
+    assert again == first
+    assert again[0][0] is not first[0][0]  # whoever gets one may paint on it
 
 
 def test_rows_are_added_as_far_as_there_are_some():
@@ -261,10 +293,14 @@ def client(address):
 
 
 def tune(client, files, **changes):
+    return submitted(client, files, **changes).result()
+
+
+def submitted(client, files, **changes):
     pictures = [handle_file(path) for paths in files.values() for path in paths]
     names = [name for name, paths in files.items() for _ in paths]
     given = {"pictures": pictures, "classes": names, "model": "toy-vit", "shots": 1, "weight": 5, "epochs": 2}
-    return client.predict(**{**given, "seed": 0, **changes}, api_name="/tune")
+    return client.submit(**{**given, "seed": 0, **changes}, api_name="/tune")
 
 
 def test_tune_equals_the_library(client, files, finished):
@@ -277,6 +313,25 @@ def test_tune_equals_the_library(client, files, finished):
         assert found["cross_entropy"] == pytest.approx(mine["ways"][way]["cross_entropy"], abs=1e-3)
     learner = load_context(Path(path), explain.load("toy-vit", device="cpu"))
     assert learner.names == tuple(files)
+
+
+def test_tune_says_how_far_it_is_and_can_be_left(client, files):
+    job = submitted(client, files, epochs=200)
+    record, path = next(iter(job))
+    assert path is None
+    assert not record["finished"]
+    assert record["ways"]["plain"]["accuracy"] >= 0
+    job.cancel()
+    job = submitted(client, files, epochs=40)
+    *going, (last, path) = list(job)
+    assert last["finished"]
+    assert Path(path).stat().st_size > 1000
+    assert [len(each["cross_entropy"]) for each in last["ways"].values()] == [0, 40, 40]
+    assert going
+    for record, path in going:
+        assert path is None
+        assert not record["finished"]
+        assert record["classes"] == last["classes"]
 
 
 def test_bad_lessons_are_told_and_nothing_is_lost(client, files, tmp_path):

@@ -41,7 +41,7 @@ def test_words_are_neglected_as_they_are_shown(run):
     assert run.neglected == ("red", "blue")  # "car" has 75 % of "cat", "and" is no content word
     told = RunDrawing().value(run)["words"]
     assert [word["text"] for word in told if word["neglected"]] == ["red", "blue"]
-    assert {word["text"]: word["percent"] for word in told} | {"cat": "100 %", "car": "75 %"} == {
+    assert {word["text"]: word["percent"] for word in told} | {"cat": "100\xa0%", "car": "75\xa0%"} == {
         word["text"]: word["percent"] for word in told
     }
 
@@ -87,7 +87,10 @@ def test_both_pictures_are_shown_with_their_words(run, runs):
 
 
 def test_the_handler_makes_it_and_says_so(run):
-    *_, (made, _, status, code, query) = events.rescue(run)
+    answers = list(events.rescue(run))
+    made, _, status, code, query, _ = answers[-1]
+    buttons = [button["interactive"] for *_, button in answers]
+    assert buttons == [False] * (len(answers) - 1) + [bool(made.neglected)]
     assert made.recipe.words == ("red", "blue")
     assert status.endswith("Words that count beside the boxes: red, blue.")
     assert "BoxesAndWords(clip, layout, words, 0, preset.objective)" in code
@@ -110,6 +113,17 @@ def test_where_there_is_nothing_to_rescue(run, changes, message):
     asked = None if changes is None else replace(run, **changes)
     with pytest.raises(gr.Error, match=message):
         next(events.rescue(asked))
+
+
+def test_the_button_is_grey_where_there_is_nothing_to_rescue(run, runs):
+    strong = tuple(WordReading(word, 0.1, 1.0) for word in WORDS)
+    assert events.rescuable(run)["interactive"]
+    for other in (None, replace(run, finished=False), replace(run, words=strong), replace(run, words=())):
+        assert not events.rescuable(other)["interactive"]
+    *_, button = events.stopped(runs[1])
+    assert not button["interactive"]
+    *_, button = events.stopped(run)  # it ended before Stop was pressed
+    assert button["interactive"]
 
 
 def test_a_rescued_run_is_kept_whole(runs, tmp_path, monkeypatch):

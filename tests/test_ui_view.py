@@ -158,6 +158,16 @@ def test_a_word_that_is_not_there_is_told(seen):
             view.select_word(seen, card, word)
 
 
+def test_a_scene_is_drawn_once_and_nobody_paints_on_anothers(monkeypatch):
+    picture = view.scene_picture(4321)
+    first = picture.open()
+    monkeypatch.setattr(toyland, "draw_scene", None)
+    again = view.scene_picture(4321).open()
+    assert again == first
+    again.paste((0, 0, 0), (0, 0, *again.size))
+    assert picture.open() == first
+
+
 def test_subjects_are_things_places_or_unknown(seen):
     scene = seen.picture.scene
     asked = replace(seen, prompts=(scene.things[0].phrase, view.PLACE_NOUNS[scene.place][0], "a zebra"))
@@ -402,7 +412,7 @@ def test_maps_are_measured_on_boxes_that_are_drawn(own_view):
         hit = metrics.pointing_hit(explanations.heatmap, mask)
         caption = card["maps"][0]["caption"]
         assert wording.percent(share) in caption
-        assert "which is 50 % of the picture" in caption
+        assert "which is 50\xa0% of the picture" in caption
         assert f"pointing game: {'hit' if hit else 'miss'}" in caption
 
 
@@ -410,8 +420,8 @@ def test_a_box_that_is_named_counts_for_its_prompt(own_view):
     held = boxes_on(("Blue boat", 0.0, 0.0, 0.5, 0.5), ("", 0.5, 0.5, 1.0, 1.0), ("", 0.0, 0.5, 0.5, 1.0))
     drawn = events.redraw(own_view, 0.6, "viridis", False, held)
     boat, fish = (card["maps"][0]["caption"] for card in drawn["cards"])
-    assert "in your box, which is 25 %" in boat
-    assert "in your boxes, which are 50 %" in fish
+    assert "in your box, which is 25\xa0%" in boat
+    assert "in your boxes, which are 50\xa0%" in fish
     only = events.redraw(own_view, 0.6, "viridis", False, boxes_on(("blue boat", 0.0, 0.0, 0.5, 0.5)))
     assert "caption" not in only["cards"][1]["maps"][0]
 

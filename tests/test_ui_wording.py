@@ -60,7 +60,16 @@ def test_scores_have_a_real_minus(value, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.5, "50 %"), (0.001, "under 1 %"), (0.0, "0 %"), (1.0, "100 %")]
+    ("value", "text"),
+    [
+        (0.5, "50\xa0%"),
+        (0.001, "under 1\xa0%"),
+        (0.0, "0\xa0%"),
+        (1.0, "100\xa0%"),
+        (0.125, "13\xa0%"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
 )
 def test_shares(value, text):
     assert wording.percent(value) == text

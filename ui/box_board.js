@@ -2,6 +2,7 @@
 const HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
 const KEYS = "Arrow keys move the box (Shift: further, Alt: resize). F2 renames, Delete removes.";
 const MORE = "Drag a box to move it, or a free place to draw another.";
+const FULL = ["Drag a box to move it.", "Drag the box to move it."]; // of several, or of the only one
 const SMALL_PICTURE = 128; // pixels of a side: its pixels are shown as they are
 const SMALL_BOX = 80; // pixels of a side: it has handles at its corners alone
 const key = Math.random().toString(36).slice(2); // ids on the page are one component's own
@@ -132,7 +133,8 @@ const drawBoard = () => {
     nameInput.setAttribute("aria-label", `What is in box ${boxes.indexOf(named) + 1}?`);
   }
   hint.hidden = boxes.length > 0;
-  note.textContent = warning || (selected ? KEYS : boxes.length && !full() ? MORE : "");
+  const unchosen = full() ? FULL[Number(boxes.length === 1)] : MORE;
+  note.textContent = warning || (selected ? KEYS : boxes.length ? unchosen : "");
   note.classList.toggle("tl-warning", Boolean(warning));
   undoButton.hidden = !removals.length;
   const last = removals.at(-1) ?? [];

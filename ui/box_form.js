@@ -80,7 +80,7 @@ const measure = (row, box) => {
   EDGES.forEach((edge, at) => {
     const text = row.edges[at].value;
     // What was not touched stays exact, though it is shown rounded.
-    found[edge] = text === percent(box[edge]) ? box[edge] : text === "" ? NaN : rounded(Number(text) / 100);
+    found[edge] = text === hundredths(box[edge]) ? box[edge] : text === "" ? NaN : rounded(Number(text) / 100);
   });
   const bad = EDGES.filter((edge) => !(found[edge] >= 0 && found[edge] <= 1));
   if (bad.length) return { wrong: `${bad.join(", ")}: type a number from 0 to 100.`, fields: bad };
@@ -122,7 +122,7 @@ const drawRow = (box, place) => {
   if (row.wrong && row.shown === shown) return row.node; // what is wrong stays to be put right
   if (row.wrong) complain(row, "", []);
   row.shown = shown;
-  EDGES.forEach((edge, at) => fill(row.edges[at], percent(box[edge])));
+  EDGES.forEach((edge, at) => fill(row.edges[at], hundredths(box[edge])));
   return row.node;
 };
 

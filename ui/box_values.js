@@ -16,12 +16,13 @@ const plain = ({ phrase, left, top, right, bottom }) => ({ phrase, left, top, ri
 const find = (id) => boxes.find((box) => box.id === id);
 const most = () => props.value?.most ?? 16;
 const full = () => boxes.length >= most();
-const percent = (fraction) => String(rounded(fraction * 100));
+// As the fields of the form hold it: without the sign.
+const hundredths = (fraction) => String(rounded(fraction * 100));
 const area = (box) => (box.right - box.left) * (box.bottom - box.top);
 
 const called = (box) => `Box ${boxes.indexOf(box) + 1}, ${box.phrase || "without a name"}`;
 const where = (box) => {
-  const [left, top, right, bottom] = EDGES.map((edge) => `${percent(box[edge])}%`);
+  const [left, top, right, bottom] = EDGES.map((edge) => `${hundredths(box[edge])}%`);
   return `from ${left} to ${right} across, ${top} to ${bottom} down`;
 };
 

@@ -93,7 +93,7 @@ const draw = () => {
   if (!target || !value) return;
   const parts = value.cards.map(cardArticle);
   if (parts.length) parts.unshift(scaleRow(value.scale));
-  else if (value.waiting) parts.push(waitingCard(value.waiting));
+  else if (value.waiting) parts.push(waitingCard(value.waiting, "The model is waking up. The maps appear here in a moment."));
   target.replaceChildren(...parts);
 };
 

@@ -6,6 +6,18 @@ const make = (tag, className, text) => {
   return node;
 };
 
+// A share of 1 as whole percent, as wording.percent says it.
+const percent = (share) => {
+  if (!Number.isFinite(share)) return "–";
+  return share > 0 && share < 0.005 ? "under 1\u00a0%" : `${Math.floor(100 * share + 0.5)}\u00a0%`;
+};
+
+const timeSaid = (seconds) => {
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds >= 90) return `about ${Math.round(seconds / 60)} minutes left`;
+  return seconds >= 1.5 ? `about ${Math.round(seconds)} seconds left` : "nearly there";
+};
+
 const pictureOf = (drawn, alt) => {
   const image = make("img");
   image.src = drawn.src;
@@ -38,12 +50,13 @@ const scaleRow = (colours) => {
   return row;
 };
 
-const waitingCard = (source) => {
+// Before the first answer: the picture, and a sentence on what is going to be there.
+const waitingCard = (source, sentence) => {
   const article = make("article", "tl-card tl-waiting");
   const image = make("img");
   image.src = source;
-  image.alt = "The picture that is about to be explained";
-  article.append(image, make("p", "", "The model is waking up. The maps appear here in a moment."));
+  image.alt = "The picture that is asked about";
+  article.append(image, make("p", "", sentence));
   return article;
 };
 
@@ -51,6 +64,16 @@ const waitingCard = (source) => {
 const ink = (colour) => {
   const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#111111" : "#ffffff";
+};
+
+// Tells those who cannot see the page. The node stays where it is: only what changes in it is read out.
+const announcer = () => {
+  const live = make("p", "tl-said");
+  live.setAttribute("aria-live", "polite");
+  return (text) => {
+    if (!element.contains(live)) element.append(live);
+    if (live.textContent !== text) live.textContent = text;
+  };
 };
 
 const coloured = (node, colour) => {

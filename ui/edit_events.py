@@ -90,8 +90,9 @@ def stopped(run: EditRun | None) -> tuple[Any, str]:
 
 @told
 def show_words(prompt: str, caption: str, picker: Any) -> dict[str, Any]:
-    """The chips of the text as it stands now; what was tapped stays tapped."""
-    return word_picker.picker_value(prompt or "", caption or "", word_picker.taps_of(picker))
+    """The chips of the text as it stands now; what was tapped stays tapped, and what is tapped meanwhile too."""
+    taps, seen = word_picker.taps_of(picker), word_picker.seen_of(picker)
+    return word_picker.picker_value(prompt or "", caption or "", taps, seen)
 
 
 def show_example(name: str) -> tuple[Any, ...]:

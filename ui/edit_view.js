@@ -46,9 +46,7 @@ const headlineOf = (value) => {
 };
 
 const leftOf = (value) => {
-  const seconds = value.seconds_left;
-  if (value.state !== "running" || !Number.isFinite(seconds) || value.index === value.total) return "";
-  return seconds >= 1.5 ? `about ${Math.round(seconds)} seconds left` : "nearly there";
+  return value.state !== "running" || value.index === value.total ? "" : timeSaid(value.seconds_left);
 };
 
 const drawWords = (value) => {

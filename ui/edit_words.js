@@ -1,14 +1,12 @@
 // What each word has in the picture before and after, as bars; and what the numbers mean in a sentence each.
 const ALIKE = "Similarity: how alike CLIP finds the picture and the whole text, from −1 to 1 (cosine).";
 const SHARES =
-  "Words: how much of what CLIP makes of the text comes from each word when it looks at this picture (relevance). All words of a column have 100 %.";
+  "Words: how much of what CLIP makes of the text comes from each word when it looks at this picture (relevance). All words of a column have 100\u00a0%.";
 const COLUMNS = [
   ["before", "before"],
   ["after", "after"],
   ["without", "words not counted"],
 ];
-
-const percent = (share) => (share > 0 && share < 0.005 ? "under 1 %" : `${Math.round(100 * share)} %`);
 
 const barCell = (share, most) => {
   const cell = make("td");

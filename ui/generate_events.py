@@ -20,7 +20,9 @@ from ui.streaming import streamed
 
 SEEDS = 100_000  # a new one is below this: short enough to be read out
 
-Answer = tuple[Any, ...]  # the run, as it is drawn, what is said, Python and link
+Answer = tuple[
+    Any, ...
+]  # the run, as it is drawn, what is said, Python and link, and whether words can be rescued
 Shown = tuple[str, dict[str, Any], str, float, float, dict[str, Any], str, float]
 
 
@@ -79,7 +81,7 @@ def _made(runs: Iterator[Run], generator: str, wish: Wish | None = None) -> Iter
     with in_plain_words():
         label = choices.generator_label(generator)
         drawing = RunDrawing()
-    yield from streamed(
+    for answer in streamed(
         runs,
         drawing.value,
         lambda run: wording.made(run, label),
@@ -87,14 +89,20 @@ def _made(runs: Iterator[Run], generator: str, wish: Wish | None = None) -> Iter
             generate_export.as_python(run),
             gr.skip() if wish is None else generate_link.write_query(wish, FIRST),
         ),
-    )
+    ):
+        yield *answer, rescuable(answer[0])
 
 
-def stopped(run: Run | None) -> tuple[Any, str]:
+def rescuable(run: Run | None) -> dict[str, Any]:
+    """The button that rescues words: grey until there is a finished picture that neglects some."""
+    return gr.update(interactive=run is not None and run.finished and bool(run.neglected))
+
+
+def stopped(run: Run | None) -> tuple[Any, str, dict[str, Any]]:
     """The visitor has seen enough: the steps that came stay."""
     if run is None or run.finished or not run.steps:
-        return gr.skip(), "Stopped."
-    return RunDrawing().value(run, stopped=True), "Stopped."
+        return gr.skip(), "Stopped.", rescuable(run)
+    return RunDrawing().value(run, stopped=True), "Stopped.", rescuable(run)
 
 
 def show_example(name: str) -> Shown:

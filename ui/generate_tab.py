@@ -66,7 +66,9 @@ def _asking(first: Wish) -> dict[str, Any]:
             "Make the picture", variant="primary", scale=3, min_width=140, elem_id="make"
         )
         parts["stop"] = gr.Button("Stop", scale=1, min_width=70, elem_id="generate-stop")
-    parts["rescue"] = gr.Button("Rescue neglected words", size="sm", elem_id="rescue", elem_classes="example")
+    parts["rescue"] = gr.Button(
+        "Rescue neglected words", size="sm", interactive=False, elem_id="rescue", elem_classes="example"
+    )
     parts["status"] = gr.Markdown(wording.STORED_RUN, elem_id="generate-status", elem_classes="status-line")
     parts["preset"] = gr.Radio(PRESETS, value=first.preset, label="How carefully (preset)", elem_id="preset")
     parts["generator"] = Choice(choices.plain("Generator", first.generator), elem_id="generator")

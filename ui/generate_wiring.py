@@ -64,13 +64,13 @@ def connect(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
 
 def _connect_runs(c: Controls) -> None:
     """A wish: the models' files are fetched, the picture is made. For words that are rescued in it, they are here."""
-    shown = [c.run, c.view, c.status, c.code, c.query]
+    shown = [c.run, c.view, c.status, c.code, c.query, c.rescue]
     running = [ask(c.turn, c.rescue.click, events.rescue, [c.run], shown, c.status)]
     for trigger in (c.make.click, c.prompt.submit):
         models = [c.generator, c.clip]
         made = ask(c.turn, trigger, events.make, _wish(c), shown, c.status, events.fetch, models)
         running.append(made)
-    stop(c.turn, c.stop, events.stopped, [c.run], [c.view, c.status], running)
+    stop(c.turn, c.stop, events.stopped, [c.run], [c.view, c.status, c.rescue], running)
 
 
 def _wish(c: Controls) -> list[Any]:

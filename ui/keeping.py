@@ -11,21 +11,28 @@ from gradio.events import Dependency
 from ui.lanes import FULL_LINK, PRIVATE, SAVE_FILE, SAVE_LANE
 
 
-def keeping(kinds: Iterable[str], link: str, prefix: str = "") -> dict[str, Any]:
+def keeping(kinds: Iterable[str], link: str | None, prefix: str = "") -> dict[str, Any]:
     """A button for each kind of file, the link under its label, the code; ids begin with `prefix`.
 
-    The hidden `file` is what a handler hands over, the hidden `query` what the link ends in.
+    The hidden `file` is what a handler hands over, the hidden `query` what the link ends in. `link`: None for what no
+    link can carry, then neither it nor `query` is there.
     """
-    with gr.Accordion("Save, share, repeat in Python", open=False, elem_id=f"{prefix}keep"):
+    parts: dict[str, Any] = {}
+    title = "Save, repeat in Python" if link is None else "Save, share, repeat in Python"
+    with gr.Accordion(title, open=False, elem_id=f"{prefix}keep"):
         with gr.Row():
-            savers = {kind: gr.Button(kind, size="sm", min_width=110) for kind in kinds}
-        shown = gr.Textbox(label=link, interactive=False, buttons=["copy"], elem_id=f"{prefix}link")
-        code = gr.Code(
+            parts["savers"] = {kind: gr.Button(kind, size="sm", min_width=110) for kind in kinds}
+        if link is not None:
+            parts["link"] = gr.Textbox(
+                label=link, interactive=False, buttons=["copy"], elem_id=f"{prefix}link"
+            )
+        parts["code"] = gr.Code(
             label="The same in Python", language="python", interactive=False, elem_id=f"{prefix}code"
         )
-    file = gr.File(visible="hidden")
-    query = gr.Textbox(visible="hidden")
-    return {"savers": savers, "file": file, "query": query, "link": shown, "code": code}
+    parts["file"] = gr.File(visible="hidden")
+    if link is not None:
+        parts["query"] = gr.Textbox(visible="hidden")
+    return parts
 
 
 def save(

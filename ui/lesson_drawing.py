@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ui import choices
 from ui.lessons import Lesson
+from ui.wording import percent
 
 if TYPE_CHECKING:
     from guidance.tuning.lesson import Reading
@@ -15,7 +17,7 @@ PLAIN, COOP, NAMES = "plain", "coop", "names"
 TITLES = {PLAIN: "“a photo of a …”", COOP: "Learnt", NAMES: "Learnt, names count"}
 SENTENCES = {
     PLAIN: "The prompt that people write. Nothing is learnt.",
-    COOP: "The words around the name are learnt so that the pictures find their class (CoOp).",
+    COOP: "The words around the name are learnt so that the pictures are put in the right class (CoOp).",
     NAMES: "The same, and the model has to use the name of the class as well (No Token Left Behind).",
 }
 _TRIED = {"rest": "the other pictures", "learnt": "the pictures that were learnt from"}
@@ -24,11 +26,12 @@ _TRIED = {"rest": "the other pictures", "learnt": "the pictures that were learnt
 def lesson_value(found: Lesson | None, waiting: str = "") -> dict[str, Any]:
     """What LessonView shows. `waiting`: a sentence in its place before there is something."""
     if found is None or not found.readings:
-        return {"waiting": waiting, "ways": [], "classes": [], "curves": [], "notes": []}
+        return {"waiting": waiting, "finished": False, "ways": [], "classes": [], "curves": [], "notes": []}
     ways = [way for way in (PLAIN, COOP, NAMES) if way in found.readings]
     tried = _TRIED.get(found.tried_on, "")
     return {
         "waiting": "",
+        "finished": found.finished,
         "verdict": verdict(found),
         "tried": tried,
         "total": found.total,
@@ -48,7 +51,7 @@ def lesson_value(found: Lesson | None, waiting: str = "") -> dict[str, Any]:
             {
                 "name": way,
                 "title": TITLES[way],
-                "points": [[p.index, _known(p.loss), _known(p.accuracy)] for p in found.curves[way]],
+                "points": [[p.index, known(p.loss), known(p.accuracy)] for p in found.curves[way]],
             }
             for way in (COOP, NAMES)
             if way in found.curves
@@ -66,7 +69,10 @@ def verdict(found: Lesson) -> str:
     last = found.readings[NAMES if NAMES in found.readings else COOP]
     plain = found.readings[PLAIN]
     tried = _TRIED.get(found.tried_on, "the pictures")
-    said = f"{percent(last.accuracy)} of {tried} find their class; with the plain prompt {percent(plain.accuracy)}."
+    said = (
+        f"{percent(last.accuracy)} of {tried} are put in the right class; with the plain prompt "
+        f"{percent(plain.accuracy)}."
+    )
     if NAMES in found.readings:
         coop = found.readings[COOP]
         said += (
@@ -80,26 +86,23 @@ def status(found: Lesson) -> str:
     """What stands under the buttons."""
     if not found.finished:
         return verdict(found)
-    return f"{found.seconds:.1f} s, {found.asked.model}, {found.asked.epochs} rounds."
+    rounds = "1 round" if found.asked.epochs == 1 else f"{found.asked.epochs} rounds"
+    return f"{rounds} with {choices.model_label(found.asked.model)}, in {found.seconds:.1f} seconds."
 
 
-def percent(share: float) -> str:
-    """ "57 %"."""
-    return "–" if math.isnan(share) else f"{100 * share:.0f} %"
+def known(number: float, pictures: int = 1) -> float | None:
+    """A figure of so many pictures, None where it is of none or is no number."""
+    return number if pictures and math.isfinite(number) else None
 
 
 def _classes(readings: list[Reading]) -> list[dict[str, Any]]:
-    """A row per class: its pictures, and by way the share that is right and the share of its name."""
+    """A row per class: its pictures that were tried, and by way the share that is right and the share of its name."""
     return [
         {
             "name": same[0].name,
             "pictures": same[0].pictures,
-            "right": [each.right for each in same],
-            "share": [each.name_share for each in same],
+            "right": [known(each.right, each.pictures) for each in same],
+            "share": [known(each.name_share, each.pictures) for each in same],
         }
         for same in zip(*(reading.classes for reading in readings), strict=True)
     ]
-
-
-def _known(number: float) -> float | None:
-    return number if math.isfinite(number) else None

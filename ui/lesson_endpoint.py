@@ -9,11 +9,15 @@ from typing import Any
 import gradio as gr
 
 from ui import device, lesson_export, lessons
+from ui.edit_endpoint import BETWEEN
 from ui.errors import in_plain_words
 from ui.explain_events import saved_file
 from ui.lanes import MODEL_LANE
 from ui.lessons import Lesson, LessonAsked
 from ui.making import whole
+from ui.streaming import paced
+
+Sent = tuple[dict[str, Any], str | None]  # the record, and at the end the file
 
 
 def tune(
@@ -24,7 +28,7 @@ def tune(
     weight: float,
     epochs: float,
     seed: float,
-) -> Iterator[tuple[dict[str, Any], str]]:
+) -> Iterator[Sent]:
     """Learn a prompt from a few pictures of each class, with and without asking that the classes' names count.
 
     Args:
@@ -39,16 +43,22 @@ def tune(
 
     Returns:
         What came of it by way ("plain", a prompt as people write it; "coop", learnt; "names", learnt with names that
-        count): accuracy, the name's share of the relevance, both class by class, and the nearest words. And the learnt
-        prompt as a safetensors file, which guidance.tuning.saved.load_context reads.
+        count): accuracy, the name's share of the relevance, both class by class (null where none of the class's
+        pictures was left to try), the nearest words, and the loss of every step. It comes about once a second, with
+        what is there so far, and at the end, when finished is true. And at the end the learnt prompt as a safetensors
+        file, which guidance.tuning.saved.load_context reads.
     """
     with in_plain_words():
         given = grouped(pictures or [], classes)
         asked = LessonAsked(
             given, whole("shots", shots), weight, whole("epochs", epochs), whole("seed", seed), model
         )
-        *_, found = lessons.learn(asked)
-    yield from _sent(found)
+        found = lessons.learn(asked)
+    for lesson in paced(found, BETWEEN):
+        if lesson.finished:
+            yield from _sent(lesson)
+        else:
+            yield lesson_export.as_record(lesson), None
 
 
 def grouped(pictures: list[str], classes: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -82,7 +92,7 @@ def build_endpoint() -> None:
     gr.Button(visible=False).click(tune, inputs, outputs, api_name="tune", **MODEL_LANE)
 
 
-def _sent(found: Lesson) -> Iterator[tuple[dict[str, Any], str]]:
+def _sent(found: Lesson) -> Iterator[Sent]:
     """The figures and the file, which is removed once it was handed over."""
     record = lesson_export.as_record(found)
     for path in saved_file(partial(lesson_export.save_context, found)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from ui.lesson_drawing import lesson_value, status
 from ui.lesson_examples import EXAMPLES
 from ui.lessons import MAX_CLASSES, Lesson, LessonAsked
 from ui.making import whole
+from ui.streaming import paced
 
 BETWEEN = 0.12  # seconds between two looks at the curves while they grow
 STOPPED = "Stopped. Press Teach to begin anew."
@@ -31,15 +31,7 @@ def teach(model: str, shots: Any, weight: Any, epochs: Any, *classes: Any) -> It
         asked = LessonAsked(given, whole("shots", shots), weight or 0.0, whole("epochs", epochs), 0, model)
         found = lessons.learn(asked)
         code = lesson_export.as_python(asked)
-    looked = 0.0
-    while True:
-        with in_plain_words():
-            lesson = next(found, None)
-        if lesson is None:
-            return
-        if not lesson.finished and time.monotonic() - looked < BETWEEN:
-            continue
-        looked = time.monotonic()
+    for lesson in paced(found, BETWEEN):
         yield lesson, lesson_value(lesson), status(lesson), code
 
 

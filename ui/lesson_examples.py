@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PIL import Image
 
@@ -28,11 +29,15 @@ class LessonExample:
 
     def pictures(self) -> list[list[Image.Image]]:
         """Those of each class."""
-        task = TASKS[self.task]
         return [
-            [task.picture(self.pictures_of, label, number) for number in range(PICTURES)]
+            [picture.copy() for picture in _drawn(self.task, self.pictures_of, label)]
             for label in self.labels
         ]
+
+
+@lru_cache(maxsize=32)  # more than all examples have classes
+def _drawn(task: str, pictures_of: str, label: int) -> tuple[Image.Image, ...]:
+    return tuple(TASKS[task].picture(pictures_of, label, number) for number in range(PICTURES))
 
 
 EXAMPLES: Mapping[str, LessonExample] = {

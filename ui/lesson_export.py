@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ui.lesson_drawing import COOP, NAMES
+from ui.lesson_drawing import COOP, NAMES, known
 from ui.lessons import Lesson, LessonAsked
 
 
@@ -32,7 +32,7 @@ SAVERS: Mapping[str, Callable[[Lesson, Path], Path]] = {
 
 
 def as_record(found: Lesson) -> dict[str, Any]:
-    """A lesson as JSON knows it. Pictures are counted, not named: their paths are the server's."""
+    """A lesson as JSON knows it, as far as it is. Pictures are counted, not named: their paths are the server's."""
     asked = found.asked
     return {
         "model": asked.model,
@@ -41,27 +41,36 @@ def as_record(found: Lesson) -> dict[str, Any]:
         "epochs": asked.epochs,
         "seed": asked.seed,
         "classes": [{"name": name, "pictures": len(files)} for name, files in asked.classes],
+        "finished": found.finished,
         "tried_on": found.tried_on,
         "notes": list(found.notes),
-        "ways": {
-            way: {
-                "accuracy": round(reading.accuracy, 4),
-                "name_share": round(reading.name_share, 4),
-                "classes": [
-                    {
-                        "name": c.name,
-                        "pictures": c.pictures,
-                        "right": round(c.right, 4),
-                        "share": round(c.name_share, 4),
-                    }
-                    for c in reading.classes
-                ],
-                "nearest_words": list(reading.words),
-                "cross_entropy": [round(p.loss, 5) for p in found.curves.get(way, ())[:-1]],
-            }
-            for way, reading in found.readings.items()
-        },
+        "ways": {way: _way(found, way) for way in dict.fromkeys([*found.readings, *found.curves])},
     }
+
+
+def _way(found: Lesson, way: str) -> dict[str, Any]:
+    """What came of it; while it is being learnt, only its steps and how many are right after the last of them."""
+    reading, points = found.readings.get(way), found.curves.get(way, ())
+    return {
+        "accuracy": _rounded(reading.accuracy if reading else points[-1].accuracy),
+        "name_share": _rounded(reading.name_share) if reading else None,
+        "classes": [
+            {
+                "name": c.name,
+                "pictures": c.pictures,
+                "right": _rounded(c.right, c.pictures),
+                "share": _rounded(c.name_share, c.pictures),
+            }
+            for c in (reading.classes if reading else ())
+        ],
+        "nearest_words": list(reading.words) if reading else [],
+        "cross_entropy": [_rounded(p.loss, digits=5) for p in points if p.index < found.total],
+    }
+
+
+def _rounded(number: float, pictures: int = 1, digits: int = 4) -> float | None:
+    found = known(number, pictures)
+    return None if found is None else round(found, digits)
 
 
 def as_python(asked: LessonAsked) -> str:

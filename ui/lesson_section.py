@@ -20,7 +20,6 @@ HEADING = """## Teach it your own classes
 Name some classes and give each a picture or more. The model stays as it is: what is learnt are sixteen words around the
 name, as vectors. It is learnt twice, and the table shows what that changes."""
 WAITING = "Press Teach: the curves grow here while it learns, and the table says what came of it."
-LINK = "Link to this page"
 
 
 def build_section(tab: gr.Tab, model: Choice) -> None:
@@ -32,7 +31,7 @@ def build_section(tab: gr.Tab, model: Choice) -> None:
             asking = _asking()
         with gr.Column(scale=8, min_width=320, elem_classes="answers"):
             answers: dict[str, Any] = {"view": LessonView(lesson_value(None, WAITING), "lesson")}
-            answers |= keeping(lesson_export.SAVERS, LINK, "lesson-")
+            answers |= keeping(lesson_export.SAVERS, None, "lesson-")  # a link holds no pictures
             with gr.Accordion("What is learnt, and what do the numbers mean?", open=False):
                 gr.Markdown("\n".join(f"- **{TITLES[way]}.** {SENTENCES[way]}" for way in TITLES) + EXPLAINER)
     connect(LessonControls(**states, **asking, **answers, model=model), tab)
@@ -88,7 +87,7 @@ def _asking() -> dict[str, Any]:
         MAX_PICTURES,
         1,
         step=1,
-        label="Pictures of each class to learn from (the others try it)",
+        label="Pictures of each class to learn from (the rest are the test)",
         elem_id="shots",
     )
     parts["weight"] = gr.Slider(0, 25, 5, step=0.5, label="How much names count (λ)", elem_id="lesson-weight")

@@ -9,8 +9,6 @@ const drawn = (tag, attributes = {}, text = null) => {
   return node;
 };
 
-const percent = (share) => `${Math.round(100 * share)} %`;
-
 const CHARTS = [
   { title: "Right on $tried", at: 2, say: percent, range: [0, 1] },
   { title: "What learning lowers (cross entropy)", at: 1, say: (number) => number.toFixed(1) },
@@ -62,9 +60,10 @@ const legendOf = (value) => {
   return legend;
 };
 
+// `share`: null where none of the class's pictures was tried.
 const barCell = (share, way) => {
   const cell = make("td", `tl-told-share tl-way-${way.name}`, percent(share));
-  cell.style.setProperty("--share", `${Math.round(100 * share)}%`);
+  cell.style.setProperty("--share", `${Math.round(100 * (share ?? 0))}%`);
   return cell;
 };
 
@@ -84,13 +83,13 @@ const tableOf = (value) => {
   const empty = make("td");
   groups.append(empty);
   for (const title of [`Right on ${value.tried}`, "The name's share of the prompt's relevance"]) {
-    const head = make("th", "tl-group", title);
+    const head = make("th", "", title);
     head.colSpan = ways.length;
     head.scope = "colgroup";
     groups.append(head);
   }
   const heads = make("tr");
-  heads.append(make("th", "", "Class"));
+  heads.append(Object.assign(make("th", "", "Class"), { scope: "col" }));
   for (const way of [...ways, ...ways]) {
     const head = make("th", "", way.title);
     head.scope = "col";
@@ -119,10 +118,13 @@ const wordsOf = (way) => {
   return said;
 };
 
+const announce = announcer();
+
 const draw = () => {
   const target = element.querySelector(".tl-lesson-page");
   const value = props.value;
   if (!target || !value) return;
+  announce(value.finished ? value.verdict : "");
   if (!value.ways.length) {
     target.replaceChildren(make("p", "tl-hint", value.waiting));
     return;

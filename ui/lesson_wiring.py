@@ -40,8 +40,6 @@ class LessonControls:
     view: LessonView
     savers: dict[str, gr.Button]
     file: gr.File
-    query: gr.Textbox
-    link: gr.Textbox
     code: gr.Code
 
 

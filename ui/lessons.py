@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_CLASSES, MAX_PICTURES = 8, 16
 MAX_EPOCHS = 200
 MAX_NAME = 100  # characters
+_JOINERS = "\u200c\u200d"  # cannot be seen, and yet part of words and of emoji
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,29 @@ def given(
     names: Sequence[str | None], files: Sequence[Sequence[str]]
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The classes of which a visitor gave a name or pictures, in their order. ValueError for pictures without a name,
-    and for two classes of one name.
+    names that cannot be read, and two classes of one name: capital letters and white space make no other.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for number, (name, pictures) in enumerate(zip(names, files, strict=True), start=1):
         name = " ".join((name or "").split())
         if not name and not pictures:
             continue
         if not name:
             raise ValueError(f"class {number} has pictures and no name: say what they show")
-        if name in found:
-            raise ValueError(f"two classes are called “{name}”: give them different names")
-        found[name] = tuple(pictures)
+        if not all(character.isprintable() or character in _JOINERS for character in name):
+            raise ValueError(
+                f"the name of class {number} holds a character that cannot be seen: type it anew"
+            )
+        if name.casefold() in found:
+            other = found[name.casefold()][0]
+            same = (
+                f"called “{name}”" if name == other else f"called “{other}” and “{name}”, which is one name"
+            )
+            raise ValueError(f"two classes are {same}: give them different names")
+        found[name.casefold()] = name, tuple(pictures)
     if not found:
         raise ValueError("There are no classes yet: name two or more, and give each a picture or more")
-    return tuple(found.items())
+    return tuple(found.values())
 
 
 def _with(now: Lesson, step: LessonStep) -> Lesson:

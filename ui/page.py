@@ -58,6 +58,10 @@ def build_theme() -> gr.themes.Base:
         plain |= {f"{part}_text_color": "*body_text_color_subdued", f"{part}_text_weight": "500"}
     plain |= {"checkbox_border_color": "*neutral_400", "input_border_width": "1px"}
     plain |= {"block_title_padding": "0", "block_title_border_width": "0px"}
+    # White on the usual shade would be hard to read.
+    for part in ("button_primary_background_fill", "checkbox_label_background_fill_selected"):
+        plain |= {part: "*primary_600", f"{part}_dark": "*primary_600"}
+    plain |= {f"button_primary_background_fill_hover{mode}": "*primary_700" for mode in ("", "_dark")}
     plain |= {"body_text_color_subdued": "*neutral_500", "body_text_color_subdued_dark": "*neutral_400"}
     return gr.themes.Soft(primary_hue="indigo", neutral_hue="slate", font=FONT).set(**plain)
 

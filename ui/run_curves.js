@@ -10,11 +10,10 @@ const drawn = (tag, attributes = {}, text = null) => {
 };
 
 const twoDigits = (number) => number.toFixed(2).replace("-", "−");
-const wholePercent = (share) => `${Math.round(100 * share)}\u00a0%`;
 
 const CHARTS = [
   { name: "How alike", term: "(similarity)", read: (step, target) => step.similarity[target], say: twoDigits },
-  { name: "Inside its box", term: "(D)", read: (step, target) => step.inside[target], say: wholePercent, range: [0, 1] },
+  { name: "Inside its box", term: "(D)", read: (step, target) => step.inside[target], say: percent, range: [0, 1] },
   { name: "What guidance lowers", term: "(loss)", read: (step) => step.losses.total, say: twoDigits, whole: true },
 ];
 

@@ -19,11 +19,8 @@ const headlineOf = (value) => {
 };
 
 const timeLeftOf = (value) => {
-  const seconds = value.seconds_left;
-  if (value.state !== "running" || !value.frames.length || lastIndex(value) === value.total || !Number.isFinite(seconds)) return "";
-  if (seconds >= 90) return `about ${Math.round(seconds / 60)} minutes left`;
-  if (seconds >= 1.5) return `about ${Math.round(seconds)} seconds left`;
-  return "nearly there";
+  if (value.state !== "running" || !value.frames.length || lastIndex(value) === value.total) return "";
+  return timeSaid(value.seconds_left);
 };
 
 const statusOf = (value) => {

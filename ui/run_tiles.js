@@ -48,16 +48,16 @@ const drawTile = (tile, value, order, chosen, levels) => {
   paint(tile.canvas, step.picture, step.maps[order], levels);
   const inside = step.inside[order];
   tile.alike.textContent = said(step.similarity[order], twoDigits);
-  tile.inside.textContent = said(inside, wholePercent);
+  tile.inside.textContent = said(inside, percent);
   tile.fill.style.width = `${100 * clamp(inside || 0, 0, 1)}%`;
   const share = step.share[order];
-  tile.insideRow.title = Number.isFinite(share) ? `${INSIDE}. Of all that is bright here, ${wholePercent(share)} lies inside.` : INSIDE;
+  tile.insideRow.title = Number.isFinite(share) ? `${INSIDE}. Of all that is bright here, ${percent(share)} lies inside.` : INSIDE;
   const alone = value.alone?.inside?.[order];
   tile.tick.hidden = !Number.isFinite(alone);
   tile.alone.hidden = !value.alone;
   if (!value.alone) return;
   tile.tick.style.left = `${100 * clamp(alone || 0, 0, 1)}%`;
-  tile.alone.textContent = `${besideOf(value)[1]} ${said(value.alone.similarity?.[order], twoDigits)} and ${said(alone, wholePercent)}`;
+  tile.alone.textContent = `${besideOf(value)[1]} ${said(value.alone.similarity?.[order], twoDigits)} and ${said(alone, percent)}`;
 };
 
 // Of the finished picture, and of the one beside it that neglected some.
@@ -68,7 +68,7 @@ const wordsNodes = ({ words, words_before: before }) =>
 
 const wordsNode = (words, picture) => {
   const block = make("section", "tl-words");
-  const said = `How much CLIP uses each word of the prompt for ${picture}; the strongest has 100 %, neglected are those below 70 %.`;
+  const said = `How much CLIP uses each word of the prompt for ${picture}; the strongest has 100\u00a0%, neglected are those below 70\u00a0%.`;
   const row = make("div", "tl-word-row");
   row.append(...words.map(wordChip));
   block.append(make("p", "tl-hint", said), row);

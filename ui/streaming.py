@@ -11,16 +11,17 @@ import gradio as gr
 
 from ui.editing import EditRun
 from ui.errors import in_plain_words
+from ui.lessons import Lesson
 from ui.making import Run
 
 BETWEEN = 0.1  # seconds between two pictures on the page while they come
 
-R = TypeVar("R", Run, EditRun)
+R = TypeVar("R", Run, EditRun, Lesson)
 
 
 def paced(runs: Iterator[R], seconds: float) -> Iterator[R]:
-    """The runs that are worth a look: what comes before the first step, one each so many seconds, and all from the last
-    step on. Nothing is yielded inside a `with`.
+    """The runs that are worth a look: the first, what comes before the first step, one each so many seconds, and all
+    from the last step on; of a lesson, which goes through its steps twice, its end. Nothing is yielded inside a `with`.
     """
     looked = -math.inf
     while True:
@@ -28,10 +29,15 @@ def paced(runs: Iterator[R], seconds: float) -> Iterator[R]:
             run = next(runs, None)
         if run is None:
             return
-        done = run.finished or run.last is None or run.last.finished
-        if done or time.monotonic() - looked >= seconds:
+        if _always(run) or time.monotonic() - looked >= seconds:
             looked = time.monotonic()
             yield run
+
+
+def _always(run: Run | EditRun | Lesson) -> bool:
+    if isinstance(run, Lesson):
+        return run.finished
+    return run.finished or run.last is None or run.last.finished
 
 
 def streamed(

@@ -99,7 +99,7 @@ const draw = () => {
   const value = props.value;
   if (!target || !value) return;
   if (!value.tiles.length) {
-    if (value.waiting) target.replaceChildren(waitingCard(value.waiting));
+    if (value.waiting) target.replaceChildren(waitingCard(value.waiting, "The model is waking up. The maps appear here in a moment."));
     return;
   }
   const head = make("header", "tl-tiles-head");

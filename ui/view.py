@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,12 +38,17 @@ class Picture:
         if self.made is not None:
             return self.made
         if self.scene is not None:
-            return toyland.draw_scene(self.scene, SCENE_PIXELS)
+            return _drawn(self.scene).copy()
         if self.path is None:
             raise ValueError("There is no picture yet: upload one, take one, or pick a drawn scene")
         import explain
 
         return explain.read_image(self.path)
+
+
+@lru_cache(maxsize=16)  # a scene on the page is opened for its box, its answers, its words, its canvas
+def _drawn(scene: toyland.Scene) -> Image.Image:
+    return toyland.draw_scene(scene, SCENE_PIXELS)
 
 
 @dataclass(frozen=True)

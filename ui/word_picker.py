@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 class WordPicker(DrawnHTML):
-    """Shows what picker_value() returns; a visitor's taps are kept in its `taps`. Event: `input`, after each."""
+    """Shows what picker_value() returns; a visitor's taps are kept in its `taps`. Sends no events."""
 
     ROOT, CLASSES = "tl-picker", "word-picker"
     SCRIPTS = ("word_picker.js",)
@@ -40,14 +40,19 @@ def chosen_words(prompt: str, caption: str, taps: Mapping[str, bool]) -> tuple[s
     return tuple(word for word in words if taps.get(word.lower(), word in fresh))
 
 
-def picker_value(prompt: str, caption: str, taps: Mapping[str, bool] | None = None) -> dict[str, Any]:
-    """The JSON that WordPicker shows: every word, whether it is on, and what was tapped."""
+def picker_value(
+    prompt: str, caption: str, taps: Mapping[str, bool] | None = None, seen: int | None = None
+) -> dict[str, Any]:
+    """The JSON that WordPicker shows: every word, whether it is on, and what was tapped. `seen`: the number of the last
+    tap that is in it; without, all that was tapped before is forgotten.
+    """
     taps = taps or {}
     chosen = set(chosen_words(prompt, caption, taps))
-    return {
+    value: dict[str, Any] = {
         "words": [{"text": word, "on": word in chosen} for word in words_of(prompt)],
         "taps": dict(taps),
     }
+    return value if seen is None else {**value, "seen": seen}
 
 
 def as_tapped(prompt: str, chosen: tuple[str, ...]) -> dict[str, bool]:
@@ -66,3 +71,9 @@ def taps_of(value: object) -> dict[str, bool]:
             "the words that count are not as the page writes them; allowed: an object of words, on or off"
         )
     return {str(word).lower(): on for word, on in taps.items()}
+
+
+def seen_of(value: object) -> int:
+    """The number of the last tap in what WordPicker holds, 0 where there is none."""
+    seen = value.get("seen") if isinstance(value, Mapping) else None
+    return seen if isinstance(seen, int) and not isinstance(seen, bool) else 0

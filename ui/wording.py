@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import toyland
@@ -212,9 +213,13 @@ def score(value: float) -> str:
     return f"{value:.3f}".replace("-", "−")
 
 
-def percent(share: float) -> str:
-    """A share of 1 as whole percent, never rounding something to nothing."""
-    return "under 1 %" if 0 < share < 0.005 else f"{share:.0%}".replace("%", " %")
+def percent(share: float | None) -> str:
+    """A share of 1 as whole percent, as dom.js says it: halves go up, something is never rounded to nothing, what is
+    not known is a dash, and no line ends before the sign.
+    """
+    if share is None or not math.isfinite(share):
+        return "–"
+    return "under 1\xa0%" if 0 < share < 0.005 else f"{math.floor(100 * share + 0.5)}\xa0%"
 
 
 def signed(value: float) -> str:

@@ -3,6 +3,8 @@
 let chosen = -1;
 let drawnFrom = ""; // the answer that is drawn: another one selects a row of its own
 
+const announce = announcer();
+
 const LONGEST = 40; // characters of a label in the matrix; its title has them all
 
 const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
@@ -22,7 +24,8 @@ const labelHead = (label) => {
 
 const shareCell = (one, wins, label) => {
   const node = cell("td", wins ? "tl-wins" : "", one.percent);
-  node.style.setProperty("--share", `${Math.round(85 * one.share)}%`);
+  // Never the full colour: on that, the number could not be read.
+  node.style.setProperty("--share", `${Math.round(75 * one.share)}%`);
   node.title = `${one.percent} of the vote for “${label}”${wins ? ", the answer of this row" : ""}`;
   return node;
 };
@@ -92,7 +95,7 @@ const textBlock = (text, whose) => {
 };
 
 const MEANING =
-  "First number and colour: how much the word raises the score (relevance), the strongest content word having 100 %. " +
+  "First number and colour: how much the word raises the score (relevance), the strongest content word having 100\u00a0%. " +
   "Second: what the score loses without the word (cosine). ";
 
 const wordsRow = (value) => {
@@ -130,8 +133,10 @@ const draw = () => {
   const target = element.querySelector(".tl-words-page");
   const value = props.value;
   if (!target || !value) return;
+  announce(value.rows.length ? value.verdict : "");
   if (!value.rows.length) {
-    if (value.waiting) target.replaceChildren(waitingCard(value.waiting));
+    const sentence = "The model is waking up. The table of answers appears here in a moment.";
+    if (value.waiting) target.replaceChildren(waitingCard(value.waiting, sentence));
     return;
   }
   const from = JSON.stringify(value);

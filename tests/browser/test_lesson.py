@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.app_process import PATIENCE
 from toyland.tasks import TASKS
 from ui.lesson_examples import EXAMPLES, FIRST
+from ui.wording import percent
 
 EXAMPLE = EXAMPLES[FIRST]
 
@@ -55,7 +56,7 @@ def test_an_example_is_taught_and_kept(page, address):
     record = json.loads(waiting.value.path().read_text())
     assert [each["name"] for each in record["classes"]] == EXAMPLE.names
     ways = [record["ways"][way] for way in ("plain", "coop", "names")]
-    shown = [f"{100 * way[key]:.0f} %" for key in ("accuracy", "name_share") for way in ways]
+    shown = [percent(way[key]) for key in ("accuracy", "name_share") for way in ways]
     assert percents(page) == shown
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Learnt prompt").click()
@@ -113,7 +114,7 @@ def test_a_lesson_is_stopped_and_begun_anew(page, address):
     set_epochs(page, 2)
     page.locator("#teach").click()
     taught(page)
-    expect(page.locator("#lesson .tl-verdict")).to_contain_text("find their class")
+    expect(page.locator("#lesson .tl-verdict")).to_contain_text("are put in the right class")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -8,8 +8,10 @@ from tests.browser.test_generate import finished, make, opened
 
 def test_neglected_words_are_rescued_beside_the_picture_before(page, address):
     opened(page, address)
+    expect(page.locator("#rescue")).to_be_disabled()  # a stored picture
     make(page)
     finished(page)
+    expect(page.locator("#rescue")).to_be_enabled()
     assert page.locator("#run .tl-words").count() == 1
     page.locator("#rescue").click()
     expect(page.locator("#generate-status")).to_contain_text("Words that count beside", timeout=PATIENCE)
