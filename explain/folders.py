@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -59,6 +59,15 @@ class PictureFolder:
                 yield NamedPicture(name, label, read_image(inside(self.root, name)))
             except ValueError as error:
                 skipped.append(f"{name}: {error}")
+
+
+def readable(files: Mapping[str, str | PathLike], skipped: list[str]) -> Iterator[NamedPicture]:
+    """Pictures by their names, opened one at a time, of which no label is known. `skipped`: as above."""
+    for name, file in files.items():
+        try:
+            yield NamedPicture(name, None, read_image(file))
+        except ValueError as error:
+            skipped.append(f"{name}: {error}")
 
 
 def read_folder(folder: str | PathLike) -> PictureFolder:

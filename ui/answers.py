@@ -40,6 +40,14 @@ def explain_phrasings(
     return _explain_phrasings(model, image, tuple(labels), tuple(phrasings))
 
 
+def explain_many(
+    model: str, files: Mapping[str, str], labels: Sequence[str], phrasings: Sequence[str]
+) -> explain.FolderStability:
+    """The same about many pictures, files by name."""
+    device.must_be_here(model)
+    return _explain_many(model, dict(files), tuple(labels), tuple(phrasings))
+
+
 def read_words(model: str, image: Image.Image, prompt: str) -> tuple[WordReading, ...]:
     """How much a picture makes of every word of its prompt, by the rule by which words are neglected."""
     device.must_be_here(model)
@@ -90,6 +98,11 @@ def _phrasing_seconds(model: str, image: Image.Image, labels: Sequence[str], phr
     return min(60, 6 + len(labels) * len(phrasings) // 20 + _loading_seconds(model))
 
 
+def _many_seconds(model: str, files: dict[str, str], labels: Sequence[str], phrasings: Sequence[str]) -> int:
+    """The same for many pictures, each of which asks for the words of a label in all phrasings."""
+    return min(120, 6 + len(files) + len(labels) * len(phrasings) // 10 + _loading_seconds(model))
+
+
 def _lesson_seconds(
     model: str, classes: dict[str, list[str]], shots: int, weight: float, epochs: int, seed: int
 ) -> int:
@@ -129,6 +142,19 @@ def _explain_phrasings(
 
     with device.memory_in_plain_words(model):
         return explain.explain_phrasings(device.load_model(model), image, labels, phrasings)
+
+
+@device.lent(_many_seconds)
+def _explain_many(
+    model: str, files: dict[str, str], labels: tuple[str, ...], phrasings: tuple[str, ...]
+) -> explain.FolderStability:
+    from explain.folders import readable
+    from explain.folderstability import explain_pictures
+
+    skipped: list[str] = []
+    with device.memory_in_plain_words(model):
+        pictures = readable(files, skipped)
+        return explain_pictures(device.load_model(model), pictures, labels, phrasings, skipped=skipped)
 
 
 @device.lent(_word_seconds)

@@ -90,6 +90,6 @@ const wordChip = (word) => {
   chip.classList.toggle("tl-function", !word.content);
   chip.append(make("span", "", word.text), make("small", "", word.percent));
   if (word.drop) chip.append(make("small", "tl-drop", word.drop));
-  if (word.neglected) chip.append(make("small", "tl-mark", "neglected"));
+  if (word.neglected) chip.append(make("small", "tl-mark", word.mark ?? "neglected"));
   return chip;
 };

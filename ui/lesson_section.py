@@ -24,7 +24,7 @@ WAITING = "Press Teach: the curves grow here while it learns, and the table says
 
 def build_section(tab: gr.Tab, model: Choice) -> None:
     """Lays the section out in the Blocks that is open, and connects it. `model`: where the tab's model is chosen."""
-    gr.Markdown(HEADING, elem_id="lesson-heading")
+    gr.Markdown(HEADING, elem_id="lesson-heading", elem_classes="section-heading")
     states = {"count": gr.State(0), "lesson": gr.State(None, time_to_live=VIEW_SECONDS)}
     with gr.Row(elem_id="lesson-tab", elem_classes="tab-row"):
         with gr.Column(scale=5, min_width=320, elem_classes="asking"):

@@ -11,7 +11,17 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from ui import compare_tab, device, edit_tab, explain_tab, generate_tab, lesson_section, wording, words_tab
+from ui import (
+    compare_tab,
+    device,
+    edit_tab,
+    explain_tab,
+    generate_tab,
+    lesson_section,
+    many_section,
+    wording,
+    words_tab,
+)
 from ui.compare_events import COMPARE_TAB
 from ui.edit_link import EDIT_TAB
 from ui.endpoints import build_endpoints
@@ -42,6 +52,7 @@ def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENER
                 compare_tab.build_tab(model, tabs, comparing, explained, adopted)
             with gr.Tab("Words", id=WORDS_TAB) as worded:
                 asked = words_tab.build_tab(model, tabs, worded, put)
+                many_section.build_section(asked)
                 lesson_section.build_section(worded, asked.model)
             with gr.Tab("Generate", id=GENERATE_TAB) as generating:
                 generated = generate_tab.build_tab(generator, tabs, generating)

@@ -30,11 +30,18 @@ def matrix(answer: WordsAnswer) -> dict[str, Any]:
     return {
         "verdict": verdict(found),
         "neglect": wording.neglect(answer),
-        "threshold": percent(found.threshold),
+        "hint": wording.HINT,
+        "meaning": wording.meaning(found.threshold),
+        "answers": "Answer",
         "labels": list(found.labels),
-        "together": {"cells": _cells(found.ensemble), "answer": found.decided},
+        "together": {
+            "cells": cells(found.ensemble),
+            "answer": found.decided,
+            "says": found.labels[found.decided],
+        },
         "rows": [_row(found, number, number in flips) for number in range(len(found.phrasings))],
         "chosen": _telling(found),
+        "pictures": [],
         "notes": [sentence(note) for note in found.notes],
     }
 
@@ -49,24 +56,29 @@ def _telling(found: explain.Stability) -> int:
 def _row(found: explain.Stability, number: int, flips: bool) -> dict[str, Any]:
     """One phrasing. Where it flips, the words of what it answers and of what all together do."""
     texts, decision = found.texts[number], found.decisions[number]
-    shown = [decision, found.decided] if flips else [decision]
+    shown = {decision: "This phrasing answers" if flips else "This phrasing and all together answer"}
+    if flips:
+        shown[found.decided] = "All together answer"
     return {
         "phrasing": found.phrasings[number],
-        "cells": _cells([text.probability for text in texts]),
+        "cells": cells([text.probability for text in texts]),
         "answer": decision,
-        "flips": flips,
-        "texts": [_text(texts[label], found.labels[label]) for label in shown],
+        "says": found.labels[decision],
+        "flips": float(flips),
+        "texts": [_text(texts[label], found.labels[label], whose) for label, whose in shown.items()],
     }
 
 
-def _cells(shares: Sequence[float]) -> list[dict[str, Any]]:
+def cells(shares: Sequence[float]) -> list[dict[str, Any]]:
+    """Shares of the vote."""
     return [{"share": round(share, 4), "percent": percent(share)} for share in shares]
 
 
-def _text(text: PhrasedText, label: str) -> dict[str, Any]:
+def _text(text: PhrasedText, label: str, whose: str) -> dict[str, Any]:
     return {
         "prompt": text.prompt,
         "label": label,
+        "whose": whose,
         "words": [
             {
                 "text": word.text,

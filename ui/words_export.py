@@ -70,15 +70,19 @@ def as_python(asked: WordsAsked) -> str:
     else:
         drawing = f"toyland.draw_scene(toyland.sample_scene({scene.seed}, {scene.split!r}), {SCENE_PIXELS})"
         lines += ["import toyland", "", f"image = {drawing}"]
-    ready = asked.phrasings.strip() == FIRST_PHRASINGS
-    phrasings = "explain.PHRASINGS" if ready else repr(list(parse_phrasings(asked.phrasings)))
     lines += [
         f"clip = explain.load({asked.model!r})",
         f"labels = {list(parse_labels(asked.labels))!r}",
-        f"phrasings = {phrasings}",
+        f"phrasings = {phrasings_in_python(asked.phrasings)}",
         "found = explain.explain_phrasings(clip, image, labels, phrasings)",
         "for phrasing, decision in zip(found.phrasings, found.decisions):",
         "    print(phrasing, found.labels[decision])",
         "print(found.instability)",
     ]
     return "\n".join(lines)
+
+
+def phrasings_in_python(phrasings: str) -> str:
+    """As an expression: the ready ones by their name."""
+    ready = phrasings.strip() == FIRST_PHRASINGS
+    return "explain.PHRASINGS" if ready else repr(list(parse_phrasings(phrasings)))

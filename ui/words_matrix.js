@@ -30,17 +30,19 @@ const shareCell = (one, wins, label) => {
   return node;
 };
 
-const answerCell = (label, flips) => {
+// What a row answers. `flips`: on which share of the pictures that is another answer than all phrasings together give.
+const answerCell = (text, flips) => {
   const node = cell("td", "tl-answer");
   if (flips) {
+    node.style.setProperty("--flips", flips);
     const mark = make("span", "tl-flip", "≠");
     mark.title = "Another answer than all phrasings together";
     mark.setAttribute("role", "img");
     mark.setAttribute("aria-label", mark.title);
     node.append(mark, " ");
   }
-  node.append(make("strong", "", short(label)));
-  node.title = label;
+  node.append(make("strong", "", short(text)));
+  node.title = text;
   return node;
 };
 
@@ -58,7 +60,7 @@ const matrixRow = (row, number, labels) => {
   const line = make("tr", row.flips ? "tl-flips" : "");
   const head = cell("th", "", null, "row");
   head.append(phrasingButton(row, number));
-  line.append(head, answerCell(labels[row.answer], row.flips));
+  line.append(head, answerCell(row.says, row.flips));
   line.append(...row.cells.map((one, at) => shareCell(one, at === row.answer, labels[at])));
   line.addEventListener("click", (event) => {
     if (!event.target.closest("button")) select(number);
@@ -70,13 +72,13 @@ const matrixTable = (value) => {
   const { labels, together } = value;
   const table = make("table", "tl-matrix");
   const top = make("tr");
-  top.append(cell("th", "", "Phrasing", "col"), cell("th", "tl-answer", "Answer", "col"), ...labels.map(labelHead));
+  top.append(cell("th", "", "Phrasing", "col"), cell("th", "tl-answer", value.answers, "col"), ...labels.map(labelHead));
   const head = make("thead");
   head.append(top);
   const body = make("tbody");
   body.append(...value.rows.map((row, number) => matrixRow(row, number, labels)));
   const last = make("tr");
-  last.append(cell("th", "", "All together", "row"), answerCell(labels[together.answer], false));
+  last.append(cell("th", "", "All together", "row"), answerCell(together.says, 0));
   last.append(...together.cells.map((one, at) => shareCell(one, at === together.answer, labels[at])));
   const foot = make("tfoot");
   foot.append(last);
@@ -84,30 +86,22 @@ const matrixTable = (value) => {
   return table;
 };
 
-const textBlock = (text, whose) => {
+const textBlock = (text) => {
   const block = make("div", "tl-words");
   const said = make("p", "tl-hint");
-  said.append(`${whose} `, make("strong", "", text.label), `. The words of “${text.prompt}”:`);
+  said.append(`${text.whose} `, make("strong", "", text.label), `. The words of “${text.prompt}”:`);
   const row = make("div", "tl-word-row");
   row.append(...text.words.map(wordChip));
   block.append(said, row);
   return block;
 };
 
-const MEANING =
-  "First number and colour: how much the word raises the score (relevance), the strongest content word having 100\u00a0%. " +
-  "Second: what the score loses without the word (cosine). ";
-
 const wordsRow = (value) => {
   const line = make("tr", "tl-words-row");
   const place = cell("td");
   place.colSpan = value.labels.length + 2;
   const section = make("div", "tl-row-words");
-  const [own, together] = value.rows[chosen].texts;
-  section.append(textBlock(own, together ? "This phrasing answers" : "This phrasing and all together answer"));
-  if (together) section.append(textBlock(together, "All together answer"));
-  const neglected = `Neglected: a content word below ${value.threshold}. Grey words (a, of, the) do not count.`;
-  section.append(make("p", "tl-sentence", MEANING + neglected));
+  section.append(...value.rows[chosen].texts.map(textBlock), make("p", "tl-sentence", value.meaning));
   place.append(section);
   line.append(place);
   return line;
@@ -129,6 +123,22 @@ const select = (number) => {
   showChosen();
 };
 
+// Where many pictures were asked about: each with its answer.
+const pictureList = (pictures) => {
+  if (!pictures.length) return [];
+  const list = make("ul", "tl-many");
+  for (const one of pictures) {
+    const item = make("li");
+    const image = make("img");
+    image.src = one.src;
+    image.alt = one.name;
+    item.title = one.name;
+    item.append(image, make("strong", "", short(one.label)), make("small", "", one.agree));
+    list.append(item);
+  }
+  return [list];
+};
+
 const draw = () => {
   const target = element.querySelector(".tl-words-page");
   const value = props.value;
@@ -147,14 +157,12 @@ const draw = () => {
   scroll.setAttribute("role", "region");
   scroll.setAttribute("aria-label", "Phrasings and labels");
   scroll.append(matrixTable(value));
-  const hint =
-    "A number is the label’s share of the vote in that phrasing (softmax). ≠ marks another answer than that of all " +
-    "phrasings together, their mean. Select a row to see its words.";
   target.replaceChildren(
     make("h3", "tl-verdict", value.verdict),
     make("p", "tl-neglect", value.neglect),
-    make("p", "tl-hint", hint),
+    make("p", "tl-hint", value.hint),
     scroll,
+    ...pictureList(value.pictures),
     ...value.notes.map((note) => make("p", "tl-note", note)),
   );
   showChosen();

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ui.wording import percent
+
 if TYPE_CHECKING:
+    from explain import FolderStability
+    from ui.many_pictures import ManyAnswer
     from ui.words_question import WordsAnswer
 
 EXPLAINER = """
@@ -21,6 +25,14 @@ EXPLAINER = """
 - A stable answer may be wrong, and the answer of all together too. What is shown is one model's use of words for one
   picture. The list of words that do not count is a fixed English one: it knows no word's meaning in its place.
 """
+HINT = (
+    "A number is the label’s share of the vote in that phrasing (softmax). ≠ marks another answer than that of all "
+    "phrasings together, their mean. Select a row to see its words."
+)
+HINT_OF_MANY = (
+    "A number is the label’s share of the vote in that phrasing (softmax), the mean over all pictures. ≠ counts the "
+    "pictures on which the phrasing gives another answer than all phrasings together. Select a row to see its words."
+)
 LABELS_INFO = "What may be in the picture: with commas, or one per line"
 PHRASINGS_INFO = "One per line; {} is where the label goes"
 
@@ -44,6 +56,41 @@ def neglect(answer: WordsAnswer) -> str:
         return "CLIP neglects a word of its own answer: other words of the text count more."
     return (
         f"In {count} of {len(rows)} phrasings CLIP neglects a word of its own answer: other words count more."
+    )
+
+
+def meaning(threshold: float, many: bool = False) -> str:
+    """What the numbers of words say."""
+    over = ", means over the pictures that are taken for it" if many else ""
+    return (
+        f"First number and colour: how much the word raises the score (relevance), the strongest content word having "
+        f"{percent(1)}. Second: what the score loses without the word (cosine){over}. Neglected: a content word below "
+        f"{percent(threshold)}. Grey words (a, of, the) do not count."
+    )
+
+
+def many_verdict(found: FolderStability) -> str:
+    """How stable the decisions are, in a sentence."""
+    count = len(found.pictures)
+    pictures = "this picture" if count == 1 else f"these {count} pictures"
+    return f"On {pictures}, two phrasings picked at random disagree {percent(found.instability)} of the time."
+
+
+def many_agree(found: FolderStability) -> str:
+    """How many pictures all phrasings agree on."""
+    count, total = sum(picture.instability == 0 for picture in found.pictures), len(found.pictures)
+    if len(found.phrasings) == 1:
+        return "With one phrasing there is nothing to disagree about: give more."
+    return f"All {len(found.phrasings)} phrasings give the same answer on {count} of {total}."
+
+
+def many_answered(answer: ManyAnswer, model_label: str) -> str:
+    """One line under the button after an answer."""
+    found = answer.found
+    texts, count = len(found.labels) * len(found.phrasings), len(found.pictures)
+    return (
+        f"{texts} {'text' if texts == 1 else 'texts'} and {count} {'picture' if count == 1 else 'pictures'} read in "
+        f"{answer.seconds:.1f} seconds by {model_label}."
     )
 
 

@@ -173,3 +173,30 @@ def test_nothing_is_wider_than_a_phone(phone, address):
     phone.locator("#ask-words").click()
     answered(phone, 24)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_many_pictures_are_asked_about_at_once(page, address, tmp_path):
+    page.goto(address + LINK)
+    answered(page)
+    page.locator("#many-drawn").click()
+    expect(page.locator("#many-status")).to_contain_text("8 pictures read", timeout=PATIENCE)
+    many = page.locator("#many")
+    expect(many.locator(".tl-many li")).to_have_count(8)
+    expect(many.locator(".tl-verdict")).to_contain_text("On these 8 pictures")
+    assert many.locator("tbody .tl-answer").all_inner_texts()[0].endswith("of 8")
+    rows = many.locator("tbody tr:not(.tl-words-row)")
+    rows.nth(1).locator("button").click()
+    expect(many.locator(".tl-words-row")).to_contain_text("taken for")
+    expect(page.locator("#matrix .tl-verdict")).not_to_contain_text(
+        "On these"
+    )  # that is the other question's
+    good, bad = tmp_path / "one.png", tmp_path / "bad.png"
+    toyland.draw_scene(FIRST.picture.scene, 200).save(good)
+    bad.write_bytes(b"no picture")
+    page.locator("#many-pictures").get_by_label("Clear").click()
+    page.locator("#many-pictures input[type=file]").set_input_files([good, bad])
+    expect(page.locator("#many-pictures .thumbnail-item")).to_have_count(2, timeout=PATIENCE)
+    page.locator("#ask-many").click()
+    expect(page.locator("#many-status")).to_contain_text("1 picture read", timeout=PATIENCE)
+    expect(many.locator(".tl-note").first).to_contain_text("1 of 2 pictures cannot be used")
+    expect(many.locator(".tl-note").nth(1)).to_contain_text("bad.png")
