@@ -36,7 +36,7 @@ def tune(
         classes: A list of names, one for each picture in the same order: the class that it shows.
         model: A name from /models, for example "toy-vit". One that has to be downloaded is refused until it has
             been chosen on the page.
-        shots: How many pictures of each class are learnt from, 1 to 16; the others try what was learnt.
+        shots: How many pictures of each class are learnt from, 1 to 16; the rest are the test.
         weight: How much names count (lambda), 0 for not at all.
         epochs: How often the pictures are gone through, 1 to 200.
         seed: Which pictures are learnt from, and what the prompt begins with: a whole number from 0.

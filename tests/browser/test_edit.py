@@ -112,6 +112,24 @@ def test_words_are_tapped_a_picture_is_edited_and_kept(page, address, tmp_path):
     assert np.array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
 
 
+def test_a_word_that_is_tapped_while_the_server_answers_stays_tapped(page, address):
+    opened(page, address)
+    held, holding = [], [True]
+    page.route("**/queue/join*", lambda route: held.append(route) if holding[0] else route.continue_())
+    typed(page, "#edit-prompt textarea", "a yellow tree on the wet sand")
+    while not held:
+        page.wait_for_timeout(50)
+    page.locator(".tl-pick", has_text=re.compile("^tree$")).click()
+    holding[0] = False
+    for route in held:
+        route.continue_()
+    expect(page.locator(".tl-pick", has_text="wet")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".tl-pick[aria-pressed=true]")).to_have_text(["tree", "wet"])
+    page.locator("#edit-make").click()
+    finished(page)
+    expect(page.locator(".tl-edit-counts th")).to_contain_text(["tree", "wet"])
+
+
 def test_a_box_limits_the_change(page, address):
     opened(page, address)
     page.locator("#edit-where button").first.click()
