@@ -255,7 +255,7 @@ def test_maps_are_measured_on_a_box_that_is_drawn_over_an_own_picture(page, addr
     page.mouse.up()
     page.keyboard.press("Escape")
     finding = page.locator(".tl-finding").first
-    expect(finding).to_contain_text(re.compile("which is 2[3-7] % of the picture"), timeout=PATIENCE)
+    expect(finding).to_contain_text(re.compile(r"which is 2[3-7]\s% of the picture"), timeout=PATIENCE)
     expect(finding).to_contain_text(re.compile("pointing game: (hit|miss)"))
     page.locator("#gallery button.thumbnail-item").first.click()
     expect(page.locator("#where")).to_be_hidden(timeout=PATIENCE)
