@@ -21,7 +21,7 @@ from guidance.diffusion import LatentDiffusion
 from guidance.edit_process import Asked, Editor, advice, begun
 from guidance.edit_settings import WAYS, EditSettings, find_edit
 from guidance.entries import choice, shown, text
-from guidance.generate import Heard, as_picture
+from guidance.generate import ChosenBySimilarity, Heard, as_picture
 from guidance.generators import Process
 from guidance.latents import LatentProcess
 from guidance.memory import within_memory
@@ -90,7 +90,9 @@ def edit(
         lambda: None,
         lambda: advice(generator, settings, size),
     )
-    return _steps(process, Heard(objective), canvas, (*objective.notes, *canvas.notes, *asked.notes))
+    by_similarity = settings.choice_of(boxed=box is not None) == "similarity"
+    guide = ChosenBySimilarity(objective) if by_similarity else Heard(objective)
+    return _steps(process, guide, canvas, (*objective.notes, *canvas.notes, *asked.notes))
 
 
 def finished(steps: Iterator[EditStep]) -> EditStep:

@@ -24,7 +24,7 @@ from guidance.memory import GenerationOutOfMemory
 from guidance.records import read_record
 from guidance.sampling import Sampling
 from guidance.source import Source
-from guidance.text_objective import TextSettings
+from guidance.text_objective import TextObjective, TextSettings
 from guidance.vqgan import open_vqgan
 
 PROMPT, WORDS = "a red boat", ["red"]
@@ -132,6 +132,33 @@ def test_lambda_0_is_as_without_words(shelf, guide, picture, way):
     )
     assert without.image.tobytes() == wordless.image.tobytes()
     assert without.image.tobytes() != full.image.tobytes()
+
+
+@pytest.mark.parametrize("boxed", [True, False])
+@pytest.mark.parametrize("choice", ["similarity", "total", None])
+def test_what_noises_are_chosen_by(shelf, guide, picture, monkeypatch, boxed, choice):
+    """By the similarity alone within a box, by all of the objective without, unless the settings say it."""
+    judged = []
+    search = candidates.Search.tried
+
+    def tried(self, latents, images, losses, of_places):
+        judged.append((images, losses))
+        search(self, latents, images, losses, of_places)
+
+    monkeypatch.setattr(candidates.Search, "tried", tried)
+    sampling = replace(QUICK, candidates=3)
+    settings = replace(DIFFUSION, sampling=sampling, choice=choice, where="everywhere")
+    box = BOX if boxed else None
+    steps = made(shelf.model(), guide, picture, settings, box=box)
+    assert len(judged) == 3
+    objective = TextObjective(guide, [PROMPT], [WORDS], [3], settings.objective)
+    words = (choice or ("similarity" if boxed else "total")) == "total"
+    for images, losses in judged:
+        said = objective(images, 0)
+        expected = said.total if words else said.terms["similarity"]
+        assert torch.allclose(losses.sum(1), expected, atol=1e-6)
+        assert not torch.allclose(said.total, said.terms["similarity"], atol=1e-4)
+    assert "words" in steps[-2].losses  # they pull in any case
 
 
 # Where it may change
@@ -332,6 +359,7 @@ def test_what_is_refused_before_the_first_step(shelf, guide, picture, changes, m
         ({"source_weight": -1}, "source_weight is -1"),
         ({"edge": 0.5}, "edge is 0.5; allowed: a number from 0 to 0.25"),
         ({"away": 1}, "away is 1; allowed: True, False"),
+        ({"choice": "luck"}, "choice is 'luck'; allowed: total, similarity"),
         ({"sampling": None}, "sampling is None; allowed: Sampling"),
         ({"objective": {}}, "objective is of type dict; allowed: TextSettings"),
     ],
