@@ -90,10 +90,10 @@ class EditSettings:
 
 
 # Chosen on Toyland's validation edits. On 24 to 48 of them: in a box, the thing drawn from its own phrase does most, as
-# it does for layouts, the choice among four noises some, and the pull little. Lambda and what noises are chosen by on 200
-# to 248: without a box 0.5 by all of the objective (success 0.715; with lambda 0, 0.700; with 5, 0.695); in a box
-# relevance chooses worse than the similarity alone (0.854 and 0.862 of finished candidates), and pulls well (0.879 with
-# lambda 0.5, 0.883 with 2; with 0, 0.871).
+# it does for layouts, the choice among four noises some, and the pull little. Lambda, and what chooses among noises, on
+# 200 to 248: without a box 0.5, by all of the objective (success 0.715; with lambda 0, 0.700; with 5, 0.695). In a box
+# relevance chooses worse than the similarity alone (0.854 and 0.862 of candidates), and pulls well (0.879 with lambda
+# 0.5, 0.883 with 2; with 0, 0.871).
 EDITS: Mapping[str, EditSettings] = MappingProxyType(
     {
         "diffusion": EditSettings(

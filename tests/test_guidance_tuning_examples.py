@@ -483,6 +483,15 @@ def test_a_lesson_is_the_ways_one_after_another(toy, tmp_path):
     assert alone[5].reading == steps[5].reading
 
 
+def test_of_a_class_without_pictures_to_try_nothing_is_known(toy):
+    given = {"cat": [colour(200, 0, 0), colour(190, 0, 0)], "car": [colour(0, 0, 200)]}
+    variant = Variant("page", 1, ContextSettings(tokens=2), TuningSettings(weight=0, epochs=1))
+    reading = list(lesson(toy, GivenExamples(given), variant))[-1].reading
+    cat, car = reading.classes
+    assert (cat.pictures, car.pictures, car.right, car.name_share) == (1, 0, None, None)
+    assert reading.name_share == pytest.approx(cat.name_share)
+
+
 def test_a_lesson_without_other_pictures_tries_those_learnt_from(toy):
     given = {"cat": [colour(200, 0, 0)], "car": [colour(0, 0, 200)]}
     variant = Variant("page", 1, ContextSettings(tokens=2), TuningSettings(weight=0, epochs=1))

@@ -90,9 +90,9 @@ def status(found: Lesson) -> str:
     return f"{rounds} with {choices.model_label(found.asked.model)}, in {found.seconds:.1f} seconds."
 
 
-def known(number: float, pictures: int = 1) -> float | None:
-    """A figure of so many pictures, None where it is of none or is no number."""
-    return number if pictures and math.isfinite(number) else None
+def known(number: float | None) -> float | None:
+    """A figure, None where it is no number: JSON has none of those."""
+    return None if number is None or not math.isfinite(number) else number
 
 
 def _classes(readings: list[Reading]) -> list[dict[str, Any]]:
@@ -101,8 +101,8 @@ def _classes(readings: list[Reading]) -> list[dict[str, Any]]:
         {
             "name": same[0].name,
             "pictures": same[0].pictures,
-            "right": [known(each.right, each.pictures) for each in same],
-            "share": [known(each.name_share, each.pictures) for each in same],
+            "right": [each.right for each in same],
+            "share": [each.name_share for each in same],
         }
         for same in zip(*(reading.classes for reading in readings), strict=True)
     ]

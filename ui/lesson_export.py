@@ -58,8 +58,8 @@ def _way(found: Lesson, way: str) -> dict[str, Any]:
             {
                 "name": c.name,
                 "pictures": c.pictures,
-                "right": _rounded(c.right, c.pictures),
-                "share": _rounded(c.name_share, c.pictures),
+                "right": _rounded(c.right),
+                "share": _rounded(c.name_share),
             }
             for c in (reading.classes if reading else ())
         ],
@@ -68,8 +68,8 @@ def _way(found: Lesson, way: str) -> dict[str, Any]:
     }
 
 
-def _rounded(number: float, pictures: int = 1, digits: int = 4) -> float | None:
-    found = known(number, pictures)
+def _rounded(number: float | None, digits: int = 4) -> float | None:
+    found = known(number)
     return None if found is None else round(found, digits)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from statistics import mean
 
 import torch
 
@@ -28,13 +27,13 @@ PHRASING = "a photo of a {}"
 @dataclass(frozen=True)
 class ClassReading:
     """Of the pictures of one class: how many there are, the share that find it, and the mean share of the relevance
-    that its name has.
+    that its name has; None where there are none.
     """
 
     name: str
     pictures: int
-    right: float
-    name_share: float
+    right: float | None
+    name_share: float | None
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,9 @@ class Reading:
     @property
     def name_share(self) -> float:
         """The mean over all pictures."""
-        shares = [each.name_share for each in self.classes for _ in range(each.pictures)]
-        return mean(shares) if shares else 0.0
+        counted = [(each.pictures, each.name_share or 0.0) for each in self.classes]
+        pictures = sum(count for count, _ in counted)
+        return sum(count * share for count, share in counted) / pictures if pictures else 0.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ def _read(way: str, learner: PromptLearner, held: HeldOut, how: dict[str, object
     for number, name in enumerate(learner.names):
         mine = held.labels == number
         count = int(mine.sum())
-        right, share = ((best[mine] == number).float(), shares[mine]) if count else (torch.zeros(1),) * 2
-        classes.append(ClassReading(name, count, float(right.mean()), float(share.mean())))
+        right, share = (best[mine] == number).float(), shares[mine]
+        known = (float(right.mean()), float(share.mean())) if count else (None, None)
+        classes.append(ClassReading(name, count, *known))
     words = tuple(near[0].text for near in nearest_words(learner, 1))
     return Reading(way, held.accuracy(learner.features()), tuple(classes), words, as_file(learner, how))
