@@ -136,6 +136,8 @@ def _settings(options: argparse.Namespace, again: dict[str, Any], generator: Gen
         return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
     objective = given("views") | ({} if options.lambda_words is None else {"weight": options.lambda_words})
+    if options.compare:  # both are written: who looks at them may judge for themselves
+        settings = replace(settings, guarded=False)
     return replace(
         settings,
         sampling=replace(settings.sampling, **given("steps", "weight", "candidates")),

@@ -4,12 +4,15 @@ Paiss, Chefer, Wolf, "No Token Left Behind", ECCV 2022 (arXiv 2204.04908), secti
 are moved by the gradient of CLIP's similarity and of the relevance of chosen words. That is the way "latents". In the
 way "diffusion" a diffusion model draws the change, as in Meng et al., "SDEdit", ICLR 2022 (arXiv 2108.01073), and the
 same objective chooses among its noises and pulls what it predicts.
+
+Differs from the paper: relevance of words can rise without the picture getting better. With `EditSettings.guarded` the
+picture is made without it too, from the same noises, and kept where CLIP finds it more like the prompt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -21,7 +24,7 @@ from guidance.diffusion import LatentDiffusion
 from guidance.edit_process import Asked, Editor, advice, begun
 from guidance.edit_settings import WAYS, EditSettings, find_edit
 from guidance.entries import choice, shown, text
-from guidance.generate import ChosenBySimilarity, Heard, as_picture
+from guidance.generate import Heard, as_picture
 from guidance.generators import Process
 from guidance.latents import LatentProcess
 from guidance.memory import within_memory
@@ -85,14 +88,47 @@ def edit(
     size = check_size(settings.sampling.size or generator.size, generator.grid)
     asked = Asked(objective.prompts[0].text, caption, box, objective.seeds[0], settings)
     canvas = read_picture(picture, size)
+    guarded = settings.guarded and objective.acts and settings.sampling.acts
+    if guarded:
+        ways = ways or Ways()
     canvas, process = within_memory(
         lambda: begun(generator, canvas, asked, ways),
         lambda: None,
         lambda: advice(generator, settings, size),
     )
-    by_similarity = settings.choice_of(boxed=box is not None) == "similarity"
-    guide = ChosenBySimilarity(objective) if by_similarity else Heard(objective)
-    return _steps(process, guide, canvas, (*objective.notes, *canvas.notes, *asked.notes))
+    notes = (*objective.notes, *canvas.notes, *asked.notes)
+    steps = _steps(process, Heard(objective), canvas, notes)
+    if not guarded:
+        return steps
+    bare = replace(settings, guarded=False, objective=replace(settings.objective, weight=0.0))
+    given = (prompt, words, seed, bare, box, caption, ways)
+    return _guarded(steps, lambda: edit(generator, clip, picture, *given))
+
+
+def _guarded(counted: Iterator[EditStep], without: Callable[[], Iterator[EditStep]]) -> Iterator[EditStep]:
+    """The steps of both runs as those of one, of which the better picture comes out."""
+    ends: list[EditStep] = []
+    for steps in (counted, _later(without)):
+        for step in steps:
+            if step.finished:
+                ends.append(step)
+            else:
+                yield replace(step, index=len(ends) * step.total + step.index, total=2 * step.total)
+    ours, theirs = ends
+    likes = [end.reading.similarity for end in ends]
+    kept = ours
+    if likes[1] > likes[0]:
+        note = (
+            f"with the chosen words counted, the picture would be less like the prompt (similarity {likes[0]:.3f} in "
+            f"place of {likes[1]:.3f}), so they are left out"
+        )
+        kept = replace(theirs, notes=(*theirs.notes, note))
+    yield replace(kept, index=2 * ours.total, total=2 * ours.total)
+
+
+def _later(make: Callable[[], Iterator[EditStep]]) -> Iterator[EditStep]:
+    """What is begun when the first of it is asked for."""
+    yield from make()
 
 
 def finished(steps: Iterator[EditStep]) -> EditStep:

@@ -68,14 +68,6 @@ class Heard:
         return {} if said is None else {name: float(values[0]) for name, values in said.items()}
 
 
-class ChosenBySimilarity(Heard):
-    """The same; candidates are chosen by the similarity, and words only pull."""
-
-    def of_candidates(self, images: Tensor) -> Tensor:
-        """See `ChoosingGuide`."""
-        return self.objective.of_similarity(images)
-
-
 class Guided(Heard):
     """The same for an objective that knows what is to be where."""
 

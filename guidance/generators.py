@@ -33,17 +33,6 @@ class TargetGuide(Protocol):
         ...
 
 
-@runtime_checkable
-class ChoosingGuide(Protocol):
-    """A guide that chooses among candidates by something else than it pulls by."""
-
-    def __call__(self, images: Tensor, number: int) -> Tensor: ...
-
-    def of_candidates(self, images: Tensor) -> Tensor:
-        """Losses (B,) of one candidate of each picture."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
 class Advance:
     """What one step did, for B pictures. All tensors are detached.

@@ -14,7 +14,7 @@ from torch import Tensor
 from guidance.candidates import Search, walk
 from guidance.decoding import checkpointed, decoded, noise_like
 from guidance.draws import generator_of
-from guidance.generators import Advance, ChoosingGuide, Guide, TargetGuide
+from guidance.generators import Advance, Guide, TargetGuide
 from guidance.gradients import Descent, descend
 from guidance.memory import Result, diffusion_advice, within_memory
 from guidance.places import Layout
@@ -123,8 +123,7 @@ class DiffusionProcess:
             if search.places and isinstance(guide, TargetGuide):
                 search.tried(latents, images, guide.of_targets(images), of_places=True)
             else:
-                losses = guide.of_candidates(images) if isinstance(guide, ChoosingGuide) else guide(images, 0)
-                search.tried(latents, images, losses[:, None], of_places=False)
+                search.tried(latents, images, guide(images, 0)[:, None], of_places=False)
         self._index += 1
         if not search.rounds:
             self._latents, self._search, self._ways = search.latents, None, Ways()

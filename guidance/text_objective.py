@@ -118,12 +118,19 @@ class TextObjective:
 
     def __call__(self, images: Tensor, step: int) -> TextJudgement:
         """Images (B, 3, H, W) in [0, 1] of any size from `seeing.MIN_PIXELS` on; `step` chooses the views."""
-        return self._judged(images, step, self.acts)
-
-    @torch.no_grad()
-    def of_similarity(self, images: Tensor) -> Tensor:
-        """1 - cos alone (B,), by the views of step 0."""
-        return self._judged(images, 0, words=False).total
+        chosen = self.settings
+        step = whole("step", step, 0, MAX_SEED)
+        graph = torch.is_grad_enabled() and images.requires_grad
+        with torch.set_grad_enabled(graph), self._seeing.precise():
+            views = draw_views(self.seeds, step, chosen.views, self.clip.size, chosen.view_strength)
+            features = self._features(images, views)  # (B, V, D)
+            cosines = (features * self._once.features.detach()[:, None]).sum(-1)
+            terms = {"similarity": 1 - cosines.mean(-1)}
+            if self.acts:
+                found = self._relevance(self._asked, features.flatten(0, 1), chosen.views, graph)
+                terms["words"] = -chosen.weight * found.unflatten(0, (-1, chosen.views)).mean(-1)
+            total = torch.stack(list(terms.values())).sum(0)
+        return TextJudgement(total, {name: values.detach() for name, values in terms.items()})
 
     @torch.no_grad()
     def read(self, images: Tensor) -> tuple[TextReading, ...]:
@@ -144,21 +151,6 @@ class TextObjective:
             )
             for b, prompt in enumerate(self.prompts)
         )
-
-    def _judged(self, images: Tensor, step: int, words: bool) -> TextJudgement:
-        chosen = self.settings
-        step = whole("step", step, 0, MAX_SEED)
-        graph = torch.is_grad_enabled() and images.requires_grad
-        with torch.set_grad_enabled(graph), self._seeing.precise():
-            views = draw_views(self.seeds, step, chosen.views, self.clip.size, chosen.view_strength)
-            features = self._features(images, views)  # (B, V, D)
-            cosines = (features * self._once.features.detach()[:, None]).sum(-1)
-            terms = {"similarity": 1 - cosines.mean(-1)}
-            if words:
-                found = self._relevance(self._asked, features.flatten(0, 1), chosen.views, graph)
-                terms["words"] = -chosen.weight * found.unflatten(0, (-1, chosen.views)).mean(-1)
-            total = torch.stack(list(terms.values())).sum(0)
-        return TextJudgement(total, {name: values.detach() for name, values in terms.items()})
 
     def _features(self, images: Tensor, views: Views) -> Tensor:
         """Of unit norm (B, V, D)."""

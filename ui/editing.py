@@ -56,6 +56,7 @@ class EditWish:
             settings,
             sampling=sampling if self.steps == OWN_STEPS else replace(sampling, steps=self.steps),
             objective=replace(objective, weight=self.word_weight),
+            guarded=settings.guarded and not self.compare,  # who sees both may judge for themselves
             strength=self.strength,
         )
         if not isinstance(self.prompt, str) or not self.prompt.strip():
