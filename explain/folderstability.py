@@ -24,6 +24,7 @@ from explain.stability import RatedWord, check_threshold, first_highest, judge, 
 from explain.textrelevance import record_texts, text_relevance
 
 BATCH = 32  # pictures at a time
+_Prepared = tuple[str, int | None, Tensor]
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -118,10 +119,10 @@ def _encoded(
     names: list[str] = []
     own: list[int | None] = []
     features = []
-    for group in _groups(iter(pictures)):
-        names += [picture.name for picture in group]
-        own += [_number(picture, labels) for picture in group]
-        features.append(clip.encode_images(clip.prepare([picture.image for picture in group])))
+    for group in _groups(_prepared(clip, pictures, labels)):
+        names += [name for name, _, _ in group]
+        own += [label for _, label, _ in group]
+        features.append(clip.encode_images(torch.cat([image for _, _, image in group])))
     return names, own, torch.cat(features) if features else torch.empty(0)
 
 
@@ -133,8 +134,14 @@ def _number(picture: NamedPicture, labels: tuple[str, ...]) -> int | None:
     return labels.index(picture.label)
 
 
-def _groups(pictures: Iterator[NamedPicture]) -> Iterator[list[NamedPicture]]:
-    while group := list(islice(pictures, BATCH)):
+def _prepared(clip: Clip, pictures: Iterable[NamedPicture], labels: tuple[str, ...]) -> Iterator[_Prepared]:
+    """Names, numbers of labels, and images of the model's size: those of files may be a thousand times as large."""
+    for picture in pictures:
+        yield picture.name, _number(picture, labels), clip.prepare([picture.image])
+
+
+def _groups(prepared: Iterator[_Prepared]) -> Iterator[list[_Prepared]]:
+    while group := list(islice(prepared, BATCH)):
         yield group
 
 

@@ -36,6 +36,10 @@ def _edited(options: argparse.Namespace, progress: Progress) -> str:
     """What is said of the finished picture, which is written with all that was asked for."""
     check_outputs((options.output, options.gif, options.json))
     check_picture(options.output)
+    if options.output.resolve() == options.picture.resolve():
+        raise ValueError(
+            f"{str(options.output)!r} is the picture itself; allowed: another file, with --output"
+        )
     picture = read_image(options.picture)
     again = _filled(options)
     box, notes = edit_box_of(again) if options.box is None else parse_box(options.box)
@@ -93,20 +97,22 @@ def _said(step: EditStep, before: str) -> str:
 
 def _filled(options: argparse.Namespace) -> dict[str, Any]:
     """Words, box and settings of the run that is made again, if there is one, which also gives what the options leave
-    open. With a prompt of its own it has none of the other's words; with a way of its own, none of its settings.
+    open. With a prompt of its own it has none of the other's words; with a way or a generator of its own, none of its
+    settings, and not its guide.
     """
     record = {} if options.source is None else read_record(options.source)
     if options.source is not None and "caption" not in record:
         raise ValueError(f"{options.source.name!r} holds no edit; allowed: what `edit` wrote")
     words = _words(options.words) or ({} if options.prompt else record.get("words", {}))
     defaults = {"prompt": None, "caption": "", "generator": "toy-sd", "clip": None, "seed": 0}
+    other = options.generator not in (None, record.get("generator", options.generator))
     for name, default in defaults.items():
         if getattr(options, name) is None:
-            setattr(options, name, record.get(name, default))
+            setattr(options, name, default if name == "clip" and other else record.get(name, default))
     if options.prompt is None:
         raise ValueError("it is not said what the picture should show; allowed: --prompt, or --from a run")
     options.clip = options.clip or guide_of(options.generator)
-    settings = {} if options.way else record.get("settings", {})
+    settings = {} if options.way or other else record.get("settings", {})
     return {"words": words, "box": record.get("box"), "settings": settings}
 
 
@@ -129,7 +135,7 @@ def _settings(options: argparse.Namespace, again: dict[str, Any], generator: Gen
     if settings.way == "latents":
         of_diffusion = ("strength", "begin", "where", "candidates", "weight")
         without_effect(options, of_diffusion, "where latents are moved, which are no diffusion model's")
-    if options.box is not None:
+    if options.box is not None or again["box"] is not None:
         without_effect(options, ("where",), "beside a box")
 
     def given(*names: str) -> dict[str, Any]:

@@ -114,10 +114,10 @@ def timesteps_from(scheduler: Any, done: int, end: int | None = None) -> Tensor:
     """Its timesteps after the first `done`, for a fresh scheduler to begin with. PNDM begins by making its second step
     twice, wherever it begins. `end`: only those that lead to the noise level of the timestep of that number.
     """
-    left = scheduler.timesteps[done:]
-    if isinstance(scheduler, PNDMScheduler) and done:
-        left = left.unique_consecutive()
-        left = torch.cat([left[:2], left[1:]])
+    if not isinstance(scheduler, PNDMScheduler) or not done:
+        return scheduler.timesteps[done:end]
+    left = scheduler.timesteps[done:].unique_consecutive()
+    left = torch.cat([left[:2], left[1:]])
     last = scheduler.timesteps[end:][:1]
     return left[left > last] if end is not None and len(last) else left
 

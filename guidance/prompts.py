@@ -195,8 +195,8 @@ def read_names(names: Sequence[str]) -> tuple[str, ...]:
         name = " ".join(name.split()).rstrip(".")
         if not name:
             raise ValueError(f"class {number} has no name; allowed: a word or more")
-        if name.casefold() in seen:
+        if name.lower() in seen:
             raise ValueError(f"two classes are called {shown(name)}; allowed: different names")
         read.append(name)
-        seen.add(name.casefold())
+        seen.add(name.lower())
     return tuple(read)

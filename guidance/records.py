@@ -118,7 +118,7 @@ def read_record(path: Path) -> dict[str, Any]:
         with Image.open(path) as picture:
             text = getattr(picture, "text", {}).get(PNG_KEY)
         if text is None:
-            raise ValueError(f"{path.name!r} holds no run; allowed: a PNG that `generate` wrote")
+            raise ValueError(f"{path.name!r} holds no run; allowed: a PNG that the same command wrote")
     else:
         if path.stat().st_size > MAX_JSON:
             raise ValueError(f"{path.name!r} has {path.stat().st_size} bytes; allowed: up to {MAX_JSON}")
@@ -161,7 +161,9 @@ def with_edit_settings(settings: EditSettings, record: Mapping[str, Any]) -> Edi
         "sampling": _changed(settings.sampling, changes.get("sampling", {}), "sampling"),
         "objective": _changed(settings.objective, changes.get("objective", {}), "objective"),
     }
-    return _changed(settings, {**changes, **parts}, "settings")
+    # What was written before there was a guard was made without it.
+    guarded = {"guarded": False} if changes else {}
+    return _changed(settings, {**guarded, **changes, **parts}, "settings")
 
 
 def edit_box_of(record: Mapping[str, Any]) -> tuple[Box | None, tuple[str, ...]]:

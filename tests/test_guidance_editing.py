@@ -456,6 +456,7 @@ def test_the_command(here, tmp_path, capsys):
         (["--way", "latents"], "--candidates does nothing where latents are moved"),
         (["--box", "boat: 0, 0, 1, 1", "--where", "auto"], "--where does nothing beside a box"),
         (["-o", "out.txt"], "'out.txt' is no picture"),
+        (["-o", "./scene.png"], "is the picture itself; allowed: another file"),
         (["-o", "nowhere/out.png"], "cannot be written"),
     ],
 )
@@ -485,8 +486,28 @@ def test_an_edit_is_made_again_from_its_files(here, tmp_path):
     assert (other["seed"], weights, other["words"]) == (4, (0, 2), record["words"])
     assert cli.main([*again, "--prompt", "a blue boat"]) == 0
     assert read_record(tmp_path / "again.png")["words"] == {}
+    assert cli.main([*again, "--where", "auto"]) == 2  # it has a box
     assert cli.main([*again, "--way", "latents", "--steps", "2"]) == 0
     assert read_record(tmp_path / "again.png")["settings"]["source_weight"] > 0
+
+
+def test_what_a_file_does_not_say(here, tmp_path):
+    """One from before there was a guard was made without it; another generator has its own guide and settings."""
+    record = {"prompt": PROMPT, "words": {"red": 1.0}, "caption": "", "box": None, "seed": 0}
+    record |= {"generator": here[1], "clip": here[3], "settings": {"way": "diffusion", "strength": 0.5}}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    quick = ["--device", "cpu", "--steps", "4", "--candidates", "1"]
+    assert cli.main(["edit", "scene.png", "--from", "run.json", *quick]) == 0
+    made = read_record(tmp_path / "out.png")
+    assert (made["settings"]["guarded"], made["settings"]["strength"], made["clip"]) == (False, 0.5, "vit")
+    (tmp_path / "run.json").write_text(json.dumps(record | {"generator": "toy-sd"}))
+    assert cli.main(["edit", "scene.png", "--from", "run.json", *here[:2], *quick]) == 0
+    made = read_record(tmp_path / "out.png")
+    assert (made["settings"]["guarded"], made["settings"]["strength"], made["clip"]) == (
+        True,
+        None,
+        "toy-vit",
+    )
 
 
 @pytest.mark.parametrize(

@@ -120,11 +120,20 @@ def test_noises_are_tried_once_for_both(monkeypatch):
 
 
 def test_the_same_seed_is_the_same_picture(run):
-    *_, again = edit(replace(QUICK, compare=False))
-    assert again.without is None
+    *_, again = edit(QUICK)
     assert np.array_equal(again.last.image, run.last.image)
-    *_, other = edit(replace(QUICK, seed=1, compare=False))
+    *_, other = edit(replace(QUICK, seed=1))
     assert not np.array_equal(other.last.image, run.last.image)
+
+
+def test_alone_it_is_the_better_of_both(run):
+    """Where nobody sees both, CLIP says which."""
+    *_, alone = edit(replace(QUICK, compare=False))
+    assert alone.without is None
+    assert alone.recipe.settings.guarded
+    assert not run.recipe.settings.guarded
+    better = max(run.last, run.without, key=lambda step: step.reading.similarity)
+    assert np.array_equal(alone.last.image, better.image)
 
 
 def test_latents_are_a_way_of_both_kinds_of_generator():
@@ -511,7 +520,8 @@ def test_programs_are_sent_the_picture_and_its_record(run, tmp_path):
     QUICK.picture.open().save(path)
     given = (QUICK.prompt, ["pink"], QUICK.caption, BOX, "toy-sd", "", 1.0, QUICK.word_weight, 0, 3)
     *_, (picture, record) = edit_endpoint.edit(str(path), *given)
-    assert np.array_equal(picture, run.last.image)
+    better = max(run.last, run.without, key=lambda step: step.reading.similarity)
+    assert np.array_equal(picture, better.image)
     assert record["box"]["phrase"] == "pink tree"
     assert "compared" not in record
     with pytest.raises(gr.Error, match="no picture yet"):

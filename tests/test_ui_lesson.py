@@ -87,7 +87,7 @@ def test_what_is_given_is_read(files):
         (["", "boat"], [["a"], ["b"]], "class 1 has pictures and no name"),
         (["boat", " boat"], [["a"], ["b"]], "two classes are called “boat”: give"),
         (["red  Boat", "red boat"], [["a"], ["b"]], "two classes are called “red Boat” and “red boat”"),
-        (["straße", "STRASSE"], [["a"], ["b"]], "two classes are called “straße” and “STRASSE”"),
+        (["Straße", "STRAßE"], [["a"], ["b"]], "two classes are called “Straße” and “STRAßE”"),
         (["boat", "c\0at"], [["a"], ["b"]], "the name of class 2 holds a character that cannot be seen"),
         (["boat\u202e", "cat"], [["a"], ["b"]], "the name of class 1 holds a character"),
         (["", None], [[], []], "There are no classes yet"),

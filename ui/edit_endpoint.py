@@ -49,7 +49,8 @@ def edit(
             been chosen on the page.
         way: "diffusion" or "latents". Empty: the generator's first.
         strength: For diffusion, how much of the picture may go: above 0, up to 1.
-        word_weight: How much the words count (lambda); 0 leaves them out.
+        word_weight: How much the words count (lambda); 0 leaves them out. With diffusion the picture is made without
+            them too, and the one that CLIP finds more like the prompt is sent at the end.
         seed: The same one makes the same picture: a whole number from 0.
         steps: How many, or 0 for the usual number.
 

@@ -89,6 +89,7 @@ def as_python(run: EditRun) -> str:
             "settings = replace(",
             "    settings,",
             f"    strength={settings.strength!r},",
+            f"    guarded={settings.guarded},  # whether words are left out where the whole text suffers",
             f"    sampling=replace(settings.sampling, steps={settings.sampling.steps}),",
             f"    objective=replace(settings.objective, weight={settings.objective.weight!r}),  # lambda",
             ")",

@@ -69,6 +69,7 @@ def _asking() -> dict[str, Any]:
                     label=f"Pictures of class {number + 1} (1 to {MAX_PICTURES})",
                     show_label=False,
                     type="filepath",
+                    format="png",  # what is drawn reaches the model as it is
                     file_types=["image"],
                     columns=8,
                     height=66,

@@ -95,13 +95,13 @@ def given(
             raise ValueError(
                 f"the name of class {number} holds a character that cannot be seen: type it anew"
             )
-        if name.casefold() in found:
-            other = found[name.casefold()][0]
+        if name.lower() in found:
+            other = found[name.lower()][0]
             same = (
                 f"called “{name}”" if name == other else f"called “{other}” and “{name}”, which is one name"
             )
             raise ValueError(f"two classes are {same}: give them different names")
-        found[name.casefold()] = name, tuple(pictures)
+        found[name.lower()] = name, tuple(pictures)
     if not found:
         raise ValueError("There are no classes yet: name two or more, and give each a picture or more")
     return tuple(found.values())

@@ -30,7 +30,7 @@ def matrix(answer: ManyAnswer) -> dict[str, Any]:
         "neglect": wording.many_agree(found),
         "hint": wording.HINT_OF_MANY,
         "meaning": wording.meaning(found.threshold, many=True),
-        "answers": "Otherwise",
+        "answers": "Another answer",
         "labels": list(found.labels),
         "together": {"cells": cells(found.ensemble), "answer": -1, "says": ""},
         "rows": [_row(found, number) for number in range(len(found.phrasings))],
@@ -55,9 +55,11 @@ def _row(found: FolderStability, number: int) -> dict[str, Any]:
 
 
 def _text(found: FolderStability, number: int, label: str, words: tuple[AveragedWord, ...]) -> dict[str, Any]:
+    from explain.phrasings import fill
+
     own = sum(one.own == found.labels.index(label) for one in found.pictures)
     return {
-        "prompt": " ".join(word.text for word in words),
+        "prompt": fill(found.phrasings[number], label),
         "label": label,
         "whose": f"{own} {'picture is' if own == 1 else 'pictures are'} taken for",
         "words": [

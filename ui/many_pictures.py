@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,10 @@ def drawn_pictures(labels: str) -> list[Image.Image]:
     some.
     """
     wanted = {label.casefold() for label in parse_labels(labels)}
-    scenes = [toyland.sample_scene(number, SPLIT, things=2) for number in range(_TRIED)]
-    scenes.sort(key=lambda scene: -len(wanted & {plain_noun(thing.kind) for thing in scene.things}))
-    return [toyland.draw_scene(scene, SCENE_PIXELS) for scene in scenes[:DRAWN]]
+    found = sorted(_scenes(), key=lambda one: -len(wanted & {plain_noun(thing.kind) for thing in one.things}))
+    return [toyland.draw_scene(scene, SCENE_PIXELS) for scene in found[:DRAWN]]
+
+
+@cache
+def _scenes() -> tuple[toyland.Scene, ...]:
+    return tuple(toyland.sample_scene(number, SPLIT, things=2) for number in range(_TRIED))

@@ -30,6 +30,7 @@ def build_section(words: Controls) -> None:
                 label=f"Pictures (1 to {MAX_PICTURES})",
                 show_label=False,
                 type="filepath",
+                format="png",  # what is drawn reaches the model as it is
                 file_types=["image"],
                 columns=8,
                 height=66,

@@ -7,7 +7,7 @@ const empty = make("p", "tl-hint", "The words of your text appear here.");
 element.querySelector(".tl-picker").append(row, empty);
 
 const tapped = new Map(); // word in small letters -> { on, number }, its last tap
-let newest = 0; // number of the last tap; a value's `seen` is that of the last one that is in it
+let newest = props.value?.seen ?? 0; // number of the last tap; a value's `seen` is that of the last one that is in it
 
 // A value with the taps that came after those that are in it.
 const withTaps = (value) => {

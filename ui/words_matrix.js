@@ -41,8 +41,10 @@ const answerCell = (text, flips) => {
     mark.setAttribute("aria-label", mark.title);
     node.append(mark, " ");
   }
-  node.append(make("strong", "", short(text)));
-  node.title = text;
+  if (text) {
+    node.append(make("strong", "", short(text)));
+    node.title = text;
+  }
   return node;
 };
 
@@ -127,6 +129,7 @@ const select = (number) => {
 const pictureList = (pictures) => {
   if (!pictures.length) return [];
   const list = make("ul", "tl-many");
+  list.setAttribute("role", "list"); // without bullets some readers take it for none
   for (const one of pictures) {
     const item = make("li");
     const image = make("img");

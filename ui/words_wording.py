@@ -72,6 +72,8 @@ def meaning(threshold: float, many: bool = False) -> str:
 def many_verdict(found: FolderStability) -> str:
     """How stable the decisions are, in a sentence."""
     count = len(found.pictures)
+    if len(found.phrasings) == 1:
+        return f"{'One picture' if count == 1 else f'{count} pictures'} in one phrasing"
     pictures = "this picture" if count == 1 else f"these {count} pictures"
     return f"On {pictures}, two phrasings picked at random disagree {percent(found.instability)} of the time."
 

@@ -93,9 +93,10 @@ class GivenExamples:
         for label, name in enumerate(self.names):
             mine = [number for number, other in enumerate(labels) if other == label]
             if len(mine) < shots:
+                told = "".join(f" ({note})" for note in self.notes if shown(name) in note)
                 raise ValueError(
                     f"the class {shown(name)} has {len(mine)} pictures and {shots} shots were asked for; "
-                    f"allowed: 1 to {len(mine)}"
+                    f"allowed: 1 to {len(mine)}{told}"
                 )
             chosen += rng.sample(mine, shots)
         rest = sorted(set(range(len(labels))) - set(chosen))

@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from explain.stability import PhrasedText, RatedWord, Stability
 from ui import wording
 from ui.box_canvas import BoxCanvas, canvas_value
 from ui.drawn_html import DrawnHTML
 from ui.edit_view import EditView
 from ui.lesson_view import LessonView
 from ui.run_view import RunView
+from ui.view import Picture
 from ui.word_picker import WordPicker, picker_value
+from ui.words_drawing import matrix
 from ui.words_matrix import WordsMatrix
+from ui.words_question import WordsAnswer, WordsAsked
 
 # Gradio's part: the element, `props` that tell who watches when Python sets them, and events that nobody hears.
 STAND = """([root, script, value]) => {
@@ -155,15 +159,13 @@ def test_a_lesson_shows_what_is_not_known_and_reads_out_its_end(bare):
 
 
 def test_the_matrix_reads_out_its_verdict_and_can_be_read(bare):
-    cells = [{"share": 1.0, "percent": "100 %"}]
-    row = {"phrasing": "a {}", "cells": cells, "answer": 0, "flips": False, "texts": []}
     stand(bare, WordsMatrix, {"rows": [], "waiting": "data:,"})
     expect(bare.locator("#component")).to_contain_text("table of answers")
-    value = {"verdict": "All say “cat”.", "neglect": "", "threshold": "70 %", "labels": ["cat"], "notes": []}
-    text = {"prompt": "a cat", "label": "cat", "words": []}
-    together = {"cells": cells, "answer": 0}
-    give(bare, {**value, "rows": [{**row, "texts": [text]}], "together": together, "chosen": 0})
-    expect(bare.locator("[aria-live=polite]")).to_have_text("All say “cat”.")
+    word = RatedWord("cat", content=True, named=True, relevance=1.0, neglected=False, drop=0.1)
+    text = PhrasedText("a cat", 0.3, 1.0, (word,))
+    found = Stability("toy", ("cat",), ("a {}",), 0.7, ((text,),), (1.0,), ())
+    give(bare, matrix(WordsAnswer(WordsAsked(Picture(), "cat", "a {}", "toy-vit"), found, 0.1)))
+    expect(bare.locator("[aria-live=polite]")).to_have_text("The one phrasing says “cat”.")
     assert (
         bare.locator("td.tl-wins").first.evaluate("node => parseInt(node.style.getPropertyValue('--share'))")
         <= 75
