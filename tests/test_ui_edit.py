@@ -359,7 +359,8 @@ def test_another_picture_brings_its_own_words(tmp_path):
     assert canvas["background"].startswith("data:image/jpeg")
     path = tmp_path / "mine.png"
     opened.save(path)
-    given, said, fresh = events.take_picture(str(path), caption, suggested)
+    given, said, fresh, status = events.take_picture(str(path), caption, suggested)
+    assert status == ""
     assert (said, fresh) == ("", "")  # it shows something else than the scene
     assert events.take_picture(str(path), "my cat", suggested)[1] == "my cat"
     assert events.show_canvas(given)["aspect"] == 1

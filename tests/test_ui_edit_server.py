@@ -54,6 +54,7 @@ def test_an_edit_equals_the_library(client, scene):
         RECOLOUR.caption,
         (BOX,),
         "toy-sd",
+        word_weight=ASKED["word_weight"],
         seed=3,
         steps=2,
         compare=False,

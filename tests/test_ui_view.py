@@ -26,6 +26,7 @@ from ui import (
     generate_export,
     lesson_export,
     link,
+    many_export,
     page,
     view,
     wording,
@@ -337,7 +338,7 @@ def test_lanes_are_shared_and_only_models_are_in_theirs(built):
     }
     assert lanes["download"] == {"fetching"}
     assert lanes["redraw"] == {"redraw", "redraw_if_restyled", "show_words"}
-    tabs = (export, compare_export, words_export, lesson_export, generate_export, edit_export)
+    tabs = (export, compare_export, words_export, many_export, lesson_export, generate_export, edit_export)
     files = 1 + sum(len(tab.SAVERS) for tab in tabs)
     assert sum(event.concurrency_id == "save" for event in built.fns.values()) == files
     assert (limits["model"], limits["save"]) == ({1}, {2})

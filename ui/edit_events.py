@@ -146,9 +146,9 @@ def read_link(first: EditWish, request: gr.Request) -> tuple[Any, ...]:
     return (*shown(wish), gr.update(selected=EDIT_TAB))
 
 
-def take_picture(path: str | None, caption: str, suggested: str) -> tuple[Picture, str, str]:
-    """The visitor filled the picture box; what was said of the drawn scene before is not true of it."""
-    return Picture(path=path), "" if caption == suggested else caption, ""
+def take_picture(path: str | None, caption: str, suggested: str) -> tuple[Picture, str, str, str]:
+    """The visitor filled the picture box; what was said of the drawn scene before is not true of it, nor the status."""
+    return Picture(path=path), "" if caption == suggested else caption, "", ""
 
 
 def no_picture() -> tuple[Picture, str]:

@@ -108,7 +108,7 @@ def _connect_opening(c: Controls, tabs: gr.Tabs, tab: gr.Tab) -> None:
 def _connect_pictures(c: Controls) -> None:
     """Another picture: given, drawn, made under Generate, or an example's."""
     c.image.clear(events.no_picture, None, [c.picture, c.status], **QUIET)
-    said = [c.picture, c.caption, c.suggested]
+    said = [c.picture, c.caption, c.suggested, c.status]
     given = c.image.upload(events.take_picture, [c.image, c.caption, c.suggested], said, **QUIET)
     drawn = given.then(events.show_canvas, [c.picture], [c.canvas], **QUIET)
     drawn.then(events.show_words, [c.prompt, c.caption, c.picker], [c.picker], **QUIET)

@@ -78,7 +78,7 @@ def _worded(page: Page, address: str) -> None:
 def _taught(page: Page, address: str) -> None:
     """The lesson below the Words tab's matrix, when its first example was learnt."""
     _worded(page, address)
-    page.locator(".class-pictures img").nth(39).wait_for(timeout=PATIENCE)
+    page.locator("#lesson-tab .class-pictures img").nth(39).wait_for(timeout=PATIENCE)
     page.locator("#teach").click()
     page.locator("#lesson-status", has_text="rounds").wait_for(timeout=PATIENCE)
     page.locator("#lesson-heading").evaluate("node => node.scrollIntoView()")

@@ -189,6 +189,10 @@ def test_a_picture_of_ones_own_and_a_corrupt_one(page, address, tmp_path):
     page.locator("#edit-picture button[aria-label='Remove Image']").click()
     chosen.set_input_files(good)
     expect(page.locator("#edit-caption textarea")).to_have_value("", timeout=PATIENCE)
+    expect(page.locator("#edit-status")).not_to_contain_text("Now choose a picture", timeout=PATIENCE)
+    page.wait_for_timeout(
+        1500
+    )  # canvas and words follow: Gradio's page may drop the stream of what is pressed meanwhile
     page.locator("#edit-make").click()
     finished(page)
     expect(page.locator("#edit")).to_contain_text("stretched from 200 x 100")

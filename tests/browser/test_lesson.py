@@ -20,7 +20,7 @@ def opened(page: Page, address: str) -> None:
     page.get_by_role("tab", name="Words").click()
     expect(names(page).first).to_have_value(EXAMPLE.names[0], timeout=PATIENCE)
     expect(page.locator("#words-status")).to_contain_text("texts read", timeout=PATIENCE)
-    expect(page.locator(".class-pictures img")).to_have_count(40, timeout=PATIENCE)
+    expect(page.locator("#lesson-tab .class-pictures img")).to_have_count(40, timeout=PATIENCE)
 
 
 def names(page: Page):
@@ -69,7 +69,7 @@ def test_own_pictures_are_taught(page, address, tmp_path):
     opened(page, address)
     page.get_by_role("button", name="Begin with empty classes").click()
     expect(names(page).locator("visible=true")).to_have_count(2)
-    expect(page.locator(".class-pictures img")).to_have_count(0)
+    expect(page.locator("#lesson-tab .class-pictures img")).to_have_count(0)
     task = TASKS["company"]
     hostile = "<b>cat</b>"
     for row, (label, name) in enumerate(((0, hostile), (8, "car"))):
@@ -78,10 +78,12 @@ def test_own_pictures_are_taught(page, address, tmp_path):
             paths.append(tmp_path / f"{label} {number}.png")
             task.picture("balanced", label, number).save(paths[-1])
         names(page).nth(row).fill(name)
-        page.locator(".class-pictures input[type=file]").nth(row).set_input_files(
+        page.locator("#lesson-tab .class-pictures input[type=file]").nth(row).set_input_files(
             [str(path) for path in paths]
         )
-        expect(page.locator(".class-pictures").nth(row).locator("img")).to_have_count(2, timeout=PATIENCE)
+        expect(page.locator("#lesson-tab .class-pictures").nth(row).locator("img")).to_have_count(
+            2, timeout=PATIENCE
+        )
     set_epochs(page, 2)
     page.locator("#teach").click()
     taught(page)
@@ -97,7 +99,7 @@ def test_what_is_missing_is_said_and_nothing_is_lost(page, address):
     page.locator("#teach").click()
     expect(page.get_by_text("Class 2 has pictures and no name")).to_be_visible(timeout=PATIENCE)
     expect(names(page).first).to_have_value(EXAMPLE.names[0])
-    expect(page.locator(".class-pictures img")).to_have_count(40)
+    expect(page.locator("#lesson-tab .class-pictures img")).to_have_count(40)
     page.get_by_role("button", name="In pencil").click()
     expect(names(page).nth(1)).to_have_value(EXAMPLES["In pencil"].names[1], timeout=PATIENCE)
 
