@@ -62,7 +62,9 @@ class PictureFolder:
 
 
 def readable(files: Mapping[str, str | PathLike], skipped: list[str]) -> Iterator[NamedPicture]:
-    """Pictures by their names, opened one at a time, of which no label is known. `skipped`: as above."""
+    """Pictures by their names, opened one at a time, of which no label is known; of one that cannot be used, what is
+    wrong is appended to `skipped`.
+    """
     for name, file in files.items():
         try:
             yield NamedPicture(name, None, read_image(file))

@@ -42,12 +42,12 @@ def _answer(options: argparse.Namespace, progress: Progress) -> str:
 
 def _found(options: argparse.Namespace, clip: Clip, progress: Progress) -> Stability | FolderStability:
     texts = (options.labels, options.phrasings, options.threshold)
-    single = drawn(options.pictures) is None and not Path(options.pictures).is_dir()
-    if options.leave_out is not None and not single:
+    world, folder = drawn(options.pictures) is not None, Path(options.pictures).is_dir()
+    if options.leave_out is not None and (world or folder):
         raise ValueError("--leave-out does nothing with several pictures; allowed: without it")
-    if drawn(options.pictures) is not None:
+    if world:
         return _of_drawn(options, clip, progress)
-    if Path(options.pictures).is_dir():
+    if folder:
         return explain_folder(clip, options.pictures, *texts, report=progress)
     if options.labels is None:
         raise ValueError("no labels given; allowed: --labels cat dog ...")

@@ -62,13 +62,13 @@ class Asked:
 
 def begun(generator: Editor, canvas: Canvas, asked: Asked, ways: Ways | None) -> tuple[Canvas, Process]:
     """The picture with the place where it may change, and its process, of which no step is made."""
-    latents, settings = generator.latents(canvas.image), asked.settings
+    ways, settings = ways or Ways(), asked.settings
+    latents = ways.once("latents", lambda: generator.latents(canvas.image))
     if asked.box is not None:
         canvas = within_box(canvas, asked.box, generator.grid, settings.edge)
     elif asked.found_out and isinstance(generator, LatentDiffusion):
-        cells = change_mask(
-            generator.pipe, latents, asked.prompt, asked.caption, asked.seed, settings.threshold
-        )
+        told = (asked.prompt, asked.caption, asked.seed, settings.threshold)
+        cells = ways.once("cells", lambda: change_mask(generator.pipe, latents, *told))
         canvas = within_cells(canvas, cells, settings.edge)
     masks = None if canvas.cells is None else canvas.cells.to(latents.device)
     if settings.way == "latents":
@@ -86,7 +86,7 @@ def _diffusion(
     latents: Tensor,
     masks: Tensor | None,
     asked: Asked,
-    ways: Ways | None,
+    ways: Ways,
 ) -> Process:
     settings, sampling = asked.settings, replace(asked.settings.sampling, size=size)
     if (
@@ -99,7 +99,8 @@ def _diffusion(
     source = Source(latents, settings.strength_of(boxed=asked.box is not None), masks)
     if settings.begin == "inversion":
         left_out = source.left_out(sampling.steps)
-        noise = inverted_noise(generator.pipe, latents, [asked.caption], sampling.steps, left_out)
+        told = ([asked.caption], sampling.steps, left_out)
+        noise = ways.once("noise", lambda: inverted_noise(generator.pipe, latents, *told))
         source = replace(source, noise=noise)
     layouts = []
     if asked.box is not None and asked.phrased:

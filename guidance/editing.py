@@ -102,14 +102,16 @@ def edit(
         return steps
     bare = replace(settings, guarded=False, objective=replace(settings.objective, weight=0.0))
     given = (prompt, words, seed, bare, box, caption, ways)
-    return _guarded(steps, lambda: edit(generator, clip, picture, *given))
+    return _guarded(lambda: steps, lambda: edit(generator, clip, picture, *given))
 
 
-def _guarded(counted: Iterator[EditStep], without: Callable[[], Iterator[EditStep]]) -> Iterator[EditStep]:
-    """The steps of both runs as those of one, of which the better picture comes out."""
+def _guarded(*runs: Callable[[], Iterator[EditStep]]) -> Iterator[EditStep]:
+    """The steps of a run with the words counted and of one without, begun when the first is over, as those of one, of
+    which the better picture comes out.
+    """
     ends: list[EditStep] = []
-    for steps in (counted, _later(without)):
-        for step in steps:
+    for begin in runs:
+        for step in begin():
             if step.finished:
                 ends.append(step)
             else:
@@ -124,11 +126,6 @@ def _guarded(counted: Iterator[EditStep], without: Callable[[], Iterator[EditSte
         )
         kept = replace(theirs, notes=(*theirs.notes, note))
     yield replace(kept, index=2 * ours.total, total=2 * ours.total)
-
-
-def _later(make: Callable[[], Iterator[EditStep]]) -> Iterator[EditStep]:
-    """What is begun when the first of it is asked for."""
-    yield from make()
 
 
 def finished(steps: Iterator[EditStep]) -> EditStep:

@@ -9,13 +9,22 @@ from torch import Tensor
 
 
 class Ways:
-    """Where the candidates of B pictures came to, kept for runs that differ in nothing but their guide. `seconds`: what
-    finding it out took.
+    """Where the candidates of B pictures came to, and what else was found out about them, kept for runs that differ in
+    nothing but their guide. `seconds`: what finding it out took.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._found: dict[int, tuple[Tensor, Tensor]] = {}
+        self._once: dict[str, Tensor] = {}
+
+    def once(self, what: str, find: Callable[[], Tensor]) -> Tensor:
+        """What `find` gives, which is asked the first time; nobody may change it."""
+        if what not in self._once:
+            began = time.perf_counter()
+            self._once[what] = find()
+            self.seconds += time.perf_counter() - began
+        return self._once[what]
 
     def of(
         self, numbers: Sequence[int], walk: Callable[[Sequence[int]], Iterator[tuple[Tensor, Tensor]]]

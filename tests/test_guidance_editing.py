@@ -13,7 +13,7 @@ from PIL import Image
 
 from explain.images import PictureError, read_image
 from guidance import __main__ as cli
-from guidance import candidates, steering
+from guidance import candidates, diffusion, edit_process, steering
 from guidance.boxes import Box
 from guidance.canvas import read_picture, soft, within_box, within_cells
 from guidance.edit_settings import EDITS, EditSettings, find_edit
@@ -153,6 +153,22 @@ def test_words_are_left_out_where_the_prompt_suffers(shelf, guide, picture):
         ]
         kept[left_out] += 1
     assert min(kept.values()) > 0  # both happen
+
+
+def test_a_guarded_edit_finds_nothing_out_twice(shelf, guide, picture, monkeypatch):
+    """Where to change, the picture's latents, its noise, and where candidates come to."""
+    found = []
+
+    def counted(name, ask):
+        return lambda *given: found.append(name) or ask(*given)
+
+    monkeypatch.setattr(edit_process, "change_mask", counted("cells", edit_process.change_mask))
+    monkeypatch.setattr(edit_process, "inverted_noise", counted("noise", edit_process.inverted_noise))
+    monkeypatch.setattr("guidance.diffusion.encoded", counted("latents", diffusion.encoded))
+    settings = replace(DIFFUSION, guarded=True, where="auto", begin="inversion")
+    steps = made(shelf.model(), guide, picture, settings, caption="a cat")
+    assert steps[-1].total == 6
+    assert sorted(found) == ["cells", "latents", "noise"]
 
 
 @pytest.mark.parametrize("changes", [{"weight": 0.0}, {"mode": "off"}, {"words": []}])

@@ -1,4 +1,4 @@
-"""The left column that tabs have in common: a picture to ask about, given or drawn."""
+"""What the left columns of tabs have in common: a picture to ask about, given or drawn, and a place for several."""
 
 from __future__ import annotations
 
@@ -39,6 +39,29 @@ def picture_chooser(picture: Picture, prefix: str = "", height: int = 300) -> di
             "Draw me a new one", size="sm", elem_id=f"{prefix}new-scene", elem_classes="new-scene"
         ),
     }
+
+
+def pictures_box(label: str, elem_id: str | None = None) -> gr.Gallery:
+    """A place for several pictures of the visitor's; `files_of` says which."""
+    return gr.Gallery(
+        label=label,
+        show_label=False,
+        type="filepath",
+        format="png",  # what is drawn reaches the model as it is
+        file_types=["image"],
+        columns=8,
+        height=66,
+        object_fit="cover",
+        allow_preview=False,
+        buttons=[],
+        elem_id=elem_id,
+        elem_classes="class-pictures",
+    )
+
+
+def files_of(gallery: Any) -> list[str]:
+    """The files of a gallery, as Gradio hands it over: pairs of path and caption, or nothing."""
+    return [item[0] if isinstance(item, (tuple, list)) else item for item in gallery or ()]
 
 
 def _thumbnail(seed: int) -> tuple[Image.Image, str]:

@@ -114,15 +114,20 @@ def told_words(words: Sequence[WordReading]) -> list[dict[str, Any]]:
     weak = neglected(words)
     shares = shares_of_strongest([word.text for word in words], [word.height for word in words])
     return [
-        {
-            "text": word.text,
-            "percent": wording.percent(share),
-            "strength": min(1.0, share),
-            "content": is_content(word.text),
-            "neglected": word.text in weak,
-        }
+        chip(word.text, share, is_content(word.text), word.text in weak)
         for word, share in zip(words, shares, strict=True)
     ]
+
+
+def chip(text: str, relevance: float, content: bool, neglected: bool) -> dict[str, Any]:
+    """A word as `wordChip` of dom.js draws it. `relevance`: the strongest content word has 1."""
+    return {
+        "text": text,
+        "percent": wording.percent(relevance),
+        "strength": min(1.0, max(0.0, relevance)),
+        "content": content,
+        "neglected": neglected,
+    }
 
 
 def _map(view: View, look: Look, index: int, method: str, truth: Subject | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import lesson_export, lessons
+from ui.asking import files_of
 from ui.errors import in_plain_words
 from ui.explain_events import saved_file
 from ui.lesson_drawing import lesson_value, status
@@ -38,11 +39,6 @@ def teach(model: str, shots: Any, weight: Any, epochs: Any, *classes: Any) -> It
 def stopped(found: Lesson | None) -> Any:
     """The visitor has seen enough; of a lesson that is over nothing is said."""
     return gr.skip() if found is not None and found.finished else STOPPED
-
-
-def files_of(gallery: Any) -> list[str]:
-    """The files of a gallery, as Gradio hands it over: pairs of path and caption, or nothing."""
-    return [item[0] if isinstance(item, (tuple, list)) else item for item in gallery or ()]
 
 
 def show_example(name: str) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ui import lesson_export
+from ui.asking import pictures_box
 from ui.choice import Choice
 from ui.explain_tab import VIEW_SECONDS
 from ui.keeping import keeping
@@ -64,21 +65,8 @@ def _asking() -> dict[str, Any]:
                     elem_classes="class-name",
                 )
             )
-            parts["galleries"].append(
-                gr.Gallery(
-                    label=f"Pictures of class {number + 1} (1 to {MAX_PICTURES})",
-                    show_label=False,
-                    type="filepath",
-                    format="png",  # what is drawn reaches the model as it is
-                    file_types=["image"],
-                    columns=8,
-                    height=66,
-                    object_fit="cover",
-                    allow_preview=False,
-                    buttons=[],
-                    elem_classes="class-pictures",
-                )
-            )
+            label = f"Pictures of class {number + 1} (1 to {MAX_PICTURES})"
+            parts["galleries"].append(pictures_box(label))
         parts["rows"].append(row)
     with gr.Row(elem_classes="example-row"):
         parts["add"] = gr.Button("Add a class", size="sm", min_width=80)

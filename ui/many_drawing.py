@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ui import words_wording as wording
-from ui.drawing import encoded
+from ui.drawing import chip, encoded
 from ui.many_pictures import ManyAnswer
 from ui.view import shrink
-from ui.wording import percent, sentence
+from ui.wording import sentence
 from ui.words_drawing import cells
 
 if TYPE_CHECKING:
@@ -63,12 +63,8 @@ def _text(found: FolderStability, number: int, label: str, words: tuple[Averaged
         "label": label,
         "whose": f"{own} {'picture is' if own == 1 else 'pictures are'} taken for",
         "words": [
-            {
-                "text": word.text,
-                "percent": percent(word.relevance),
-                "strength": min(1.0, max(0.0, word.relevance)),
-                "content": word.content,
-                "neglected": word.neglected > 0,
+            chip(word.text, word.relevance, word.content, word.neglected > 0)
+            | {
                 "mark": f"neglected in {round(word.neglected * own)} of {own}",
                 "drop": wording.drop(word.drop),
             }

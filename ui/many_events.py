@@ -9,9 +9,9 @@ from typing import Any
 from PIL import Image
 
 from ui import choices, many_drawing, many_export, many_pictures, words_wording
+from ui.asking import files_of
 from ui.errors import in_plain_words, told
 from ui.explain_events import saved_file
-from ui.lesson_events import files_of
 from ui.many_pictures import ManyAnswer, ManyAsked
 
 Answer = tuple[ManyAnswer, dict[str, Any], str, str]

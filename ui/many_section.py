@@ -8,6 +8,7 @@ import gradio as gr
 
 from ui import explain_events, many_export
 from ui import many_events as events
+from ui.asking import pictures_box
 from ui.explain_tab import VIEW_SECONDS
 from ui.keeping import keeping, save
 from ui.lanes import PRIVATE, QUIET, scroll_to
@@ -26,20 +27,7 @@ def build_section(words: Controls) -> None:
     answer = gr.State(None, time_to_live=VIEW_SECONDS)
     with gr.Row(elem_id="many-tab", elem_classes="tab-row"):
         with gr.Column(scale=4, min_width=320, elem_classes="asking"):
-            gallery = gr.Gallery(
-                label=f"Pictures (1 to {MAX_PICTURES})",
-                show_label=False,
-                type="filepath",
-                format="png",  # what is drawn reaches the model as it is
-                file_types=["image"],
-                columns=8,
-                height=66,
-                object_fit="cover",
-                allow_preview=False,
-                buttons=[],
-                elem_id="many-pictures",
-                elem_classes="class-pictures",
-            )
+            gallery = pictures_box(f"Pictures (1 to {MAX_PICTURES})", "many-pictures")
             drawn = gr.Button(f"Take {DRAWN} drawn pictures", size="sm", elem_id="many-drawn")
             asked = gr.Button("Ask about all of them", variant="primary", elem_id="ask-many")
             status = gr.Markdown("", elem_id="many-status", elem_classes="status-line")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ui import words_wording as wording
-from ui.drawing import waiting
+from ui.drawing import chip, waiting
 from ui.view import Picture
 from ui.wording import percent, sentence
 from ui.words_question import WordsAnswer
@@ -80,14 +80,8 @@ def _text(text: PhrasedText, label: str, whose: str) -> dict[str, Any]:
         "label": label,
         "whose": whose,
         "words": [
-            {
-                "text": word.text,
-                "percent": percent(word.relevance),
-                "strength": min(1.0, max(0.0, word.relevance)),
-                "content": word.content,
-                "neglected": word.neglected,
-                "drop": "" if word.drop is None else wording.drop(word.drop),
-            }
+            chip(word.text, word.relevance, word.content, word.neglected)
+            | {"drop": "" if word.drop is None else wording.drop(word.drop)}
             for word in text.words
         ],
     }

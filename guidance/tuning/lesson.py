@@ -74,13 +74,10 @@ def lesson(clip: Clip, examples: Examples, variant: Variant, seed: int = 0) -> I
 
     ValueError, before the first step, for examples that cannot be learnt from.
     """
-    weights = (0.0, variant.tuning.weight) if variant.tuning.weight else (0.0,)
+    asked = [(COOP, variant.with_weight(0))] + [(NAMES, variant)] * bool(variant.tuning.weight)
     # Names that cannot be read are told before any picture is.
     plain = PromptLearner(clip, examples.names, ContextSettings(phrasing=PHRASING))
-    ways = [
-        (way, PromptLearner(clip, examples.names, variant.context, seed), variant.with_weight(weight))
-        for way, weight in zip((COOP, NAMES), weights, strict=False)
-    ]
+    ways = [(way, PromptLearner(clip, examples.names, one.context, seed), one) for way, one in asked]
     draw = examples.draw(clip, variant.shots, seed)
     notes = (*examples.notes, *name_notes(clip, examples.names))
     bank = ViewBank(clip, draw.pictures, seed=seed)
