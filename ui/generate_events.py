@@ -20,9 +20,8 @@ from ui.streaming import streamed
 
 SEEDS = 100_000  # a new one is below this: short enough to be read out
 
-Answer = tuple[
-    Any, ...
-]  # the run, as it is drawn, what is said, Python and link, and whether words can be rescued
+# The run, as it is drawn, what is said, Python and link, and whether words can be rescued.
+Answer = tuple[Any, ...]
 Shown = tuple[str, dict[str, Any], str, float, float, dict[str, Any], str, float]
 
 

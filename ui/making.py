@@ -100,9 +100,8 @@ def rescue(run: Run) -> Iterator[Run]:
     """
     if not run.neglected:
         raise ValueError("no word of the prompt is neglected in this picture, so there is nothing to rescue")
-    words = tuple(
-        dict.fromkeys([*run.recipe.words, *run.neglected])
-    )  # those that were rescued before count on
+    # Those that were rescued before count on.
+    words = tuple(dict.fromkeys([*run.recipe.words, *run.neglected]))
     recipe = replace(run.recipe, words=words)
     yield from _made(Run(recipe, run.notes, alone=run.last, words_before=run.words))
 
