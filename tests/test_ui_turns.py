@@ -32,7 +32,7 @@ def streamed(turn: Turn):
 def test_what_stood_on_the_page_is_answered_once():
     turn = Turn()
     press(turn, "first")
-    assert list(streamed(turn)) == [("first", 0), ("first", 1), ("first", 2), NOTHING]
+    assert list(streamed(turn)) == [("first", 0), ("first", 1), ("first", 2)]
     assert list(streamed(turn)) == [NOTHING]
     press(turn, "a", "b", handler=lambda *page: page)
     assert turns._answering(SHOWN)(turn) == ("a", "b")
@@ -47,6 +47,12 @@ def test_of_two_presses_in_the_queue_the_last_is_answered():
     assert list(streamed(turn)) == [NOTHING]
 
 
+def test_what_answers_nothing_leaves_the_page_as_it_is():
+    turn = Turn()
+    press(turn, handler=lambda: iter(()))
+    assert list(streamed(turn)) == [NOTHING]
+
+
 def test_a_press_ends_the_run_before_it():
     turn = Turn()
     press(turn, "first")
@@ -55,7 +61,7 @@ def test_a_press_ends_the_run_before_it():
     press(turn, "second")
     assert list(running) == [NOTHING]
     assert turn.cut  # if nothing comes of the second, the page is told that the first has ended
-    assert len(list(streamed(turn))) == 4
+    assert len(list(streamed(turn))) == 3
     assert not turn.cut
 
 

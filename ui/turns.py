@@ -125,12 +125,18 @@ def _answering(shown: int) -> Callable[[Turn], Any]:
 def _streaming(shown: int) -> Callable[[Turn], Iterator[Any]]:
     def streaming(turn: Turn) -> Iterator[Any]:
         question, begun = turn.take(), turn.begun
+        answered = False
         for answer in question() if question else ():
             turn.cut = turn.begun != begun
             if turn.cut:
                 break
+            answered = True
             yield answer
-        yield _nothing(shown)  # one that yields nothing at all would empty the page
+        # Gradio sends what was yielded last once more at the end. That must not undo what another press has drawn; and
+        # where nothing was yielded it would empty the page. Nothing comes after a last answer, though: the page's
+        # client writes each difference into the message before it, which may not have been read yet.
+        if turn.cut or not answered:
+            yield _nothing(shown)
 
     return streaming
 

@@ -52,6 +52,12 @@ page.queue(default_concurrency_limit=1).launch(
 )
 """
 
+# What says that the page is loading lies over it for a moment longer, and takes what is done with the mouse.
+UNCOVERED = """() => {
+    const frame = document.querySelector(".tl-canvas").getBoundingClientRect();
+    return document.elementFromPoint(frame.left + frame.width / 2, frame.top + frame.height / 2)?.closest(".tl-canvas");
+}"""
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
@@ -70,6 +76,7 @@ def opened(page: Page, address: str) -> Locator:
     board = page.locator(".tl-canvas")
     expect(board).to_be_visible(timeout=PATIENCE)
     expect(board).to_have_css("touch-action", "none")  # Gradio adds the styles after the component
+    page.wait_for_function(UNCOVERED)
     return board
 
 

@@ -1,6 +1,7 @@
 """Who asks whom in a real browser: what stood on the page at the press is answered, the last press counts; and Stop."""
 
 import re
+import time
 from contextlib import contextmanager
 
 from gradio_client import Client
@@ -32,6 +33,30 @@ def fetch_slowly(name, progress=None):
 
 generators.fetch = fetch_slowly
 sys.exit(app.main())
+"""
+
+# What is pressed is answered at once, while the page already listens for another answer.
+QUICK_ANSWER = """
+import argparse, time
+import gradio as gr
+from ui import turns
+from ui.box_canvas import BoxCanvas, canvas_value
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--host")
+parser.add_argument("--port", type=int)
+asked = parser.parse_args()
+
+def answer():
+    yield canvas_value([dict(phrase="cat", left=0.1, top=0.2, right=0.5, bottom=0.7)]), "answered"
+
+with gr.Blocks(analytics_enabled=False) as page:
+    turn = gr.State(turns.Turn())
+    canvas, status, press = BoxCanvas(), gr.Markdown(elem_id="status"), gr.Button("press", elem_id="press")
+    turns.ask(turn, press.click, answer, [], [canvas, status], status)
+    page.load(lambda: time.sleep(600), concurrency_id="another")
+
+page.queue().launch(server_name=asked.host, server_port=asked.port, ssr_mode=False)
 """
 
 
@@ -131,3 +156,24 @@ def test_what_is_stopped_while_its_files_come_does_not_begin(browser, tmp_path):
         expect(page.locator(".tl-edit[data-state=finished]")).to_be_visible()
         expect(page.locator("#edit-status")).to_contain_text("Stopped.")
         assert problems == []
+
+
+def test_an_answer_that_comes_before_the_press_is_confirmed_is_shown(browser, tmp_path):
+    """Gradio's client then reads all messages at once, and writes each difference into the message before it."""
+
+    def late(route):
+        confirmed = route.fetch()
+        time.sleep(1)
+        route.fulfill(response=confirmed)
+
+    with (
+        running_app(tmp_path / "app.log", ["-c", QUICK_ANSWER]) as address,
+        browser.new_context() as context,
+    ):
+        page = context.new_page()
+        page.goto(address)
+        page.locator(".tl-canvas").wait_for()
+        page.route("**/queue/join*", late)
+        page.locator("#press").click()
+        expect(page.locator("#status")).to_have_text("answered", timeout=PATIENCE)
+        expect(page.locator(".tl-chip")).to_have_text("1cat")
