@@ -1,12 +1,13 @@
-"""Put things in boxes, edit pictures, rescue neglected words and learn prompts from the command line, and measure how
-well that works.
+"""Put things in boxes, edit pictures, rescue neglected words, learn prompts and classify with them from the command
+line, and measure how well that works.
 
 python -m guidance generate --prompt "a red cat and a blue car on the grass" \\
     --box "red cat: 0.05, 0.3, 0.45, 0.8" --box "blue car: 0.55, 0.4, 0.95, 0.8" --generator toy-sd -o out.png
 python -m guidance edit out.png --prompt "a green cat and a blue car on the grass" --words green \\
     --box "green cat: 0.05, 0.3, 0.45, 0.8" -o edited.png
 python -m guidance rescue --prompt "a red cat and a blue car on the grass" -o before.png --rescued after.png
-python -m guidance tune --data DIR --shots 1 --model toy-vit --lambda 1 --seeds 10
+python -m guidance tune --data DIR --shots 1 --model toy-vit --lambda 1 --seeds 10 --save prompt.safetensors
+python -m guidance classify PICTURES --context prompt.safetensors
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ COMMANDS = {
     "evaluate-edits": "evaluate_edits",
     "evaluate-rescue": "evaluate_rescue",
     "tune": "tuning.command",
+    "classify": "tuning.classify",
     "evaluate-tuning": "tuning.evaluate",
 }  # -> modules
 

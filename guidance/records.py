@@ -23,6 +23,7 @@ from guidance.editing import EditStep
 from guidance.entries import shown
 from guidance.generate import Step
 from guidance.presets import Preset
+from guidance.rescue_settings import RescueSettings
 from guidance.sampling import Sampling
 from guidance.settings import ObjectiveSettings
 from guidance.text_objective import TextSettings
@@ -32,7 +33,7 @@ GIF_FRAMES = 60
 PNG_KEY = "tokenlight"  # of the text in a PNG
 MAX_JSON = 2_000_000  # characters
 
-Settings = TypeVar("Settings", Sampling, ObjectiveSettings, TextSettings, EditSettings)
+Settings = TypeVar("Settings", Sampling, ObjectiveSettings, TextSettings, EditSettings, RescueSettings)
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,7 @@ def with_settings(preset: Preset, record: Mapping[str, Any]) -> Preset:
 
 def with_edit_settings(settings: EditSettings, record: Mapping[str, Any]) -> EditSettings:
     """The same of an edit, whose settings hold others."""
-    changes = record.get("settings", {})
-    if not isinstance(changes, Mapping):
-        raise ValueError(f"settings is {shown(changes)}; allowed: an object")
+    changes = _settings_of(record)
     parts = {
         "sampling": _changed(settings.sampling, changes.get("sampling", {}), "sampling"),
         "objective": _changed(settings.objective, changes.get("objective", {}), "objective"),
@@ -164,6 +163,16 @@ def with_edit_settings(settings: EditSettings, record: Mapping[str, Any]) -> Edi
     # What was written before there was a guard was made without it.
     guarded = {"guarded": False} if changes else {}
     return _changed(settings, {**guarded, **changes, **parts}, "settings")
+
+
+def with_rescue_settings(
+    sampling: Sampling, settings: RescueSettings, record: Mapping[str, Any]
+) -> tuple[Sampling, RescueSettings]:
+    """The same of a rescue."""
+    changes = _settings_of(record)
+    objective = _changed(settings.objective, changes.get("objective", {}), "objective")
+    sampling = _changed(sampling, record.get("sampling", {}), "sampling")
+    return sampling, _changed(settings, {**changes, "objective": objective}, "settings")
 
 
 def edit_box_of(record: Mapping[str, Any]) -> tuple[Box | None, tuple[str, ...]]:
@@ -219,6 +228,13 @@ def _png(written: object) -> bytes:
         return base64.b64decode(written if isinstance(written, str) else "?", validate=True)
     except ValueError as error:
         raise ValueError(f"a mask's png is {shown(written)}; allowed: a PNG in base64") from error
+
+
+def _settings_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    changes = record.get("settings", {})
+    if not isinstance(changes, Mapping):
+        raise ValueError(f"settings is {shown(changes)}; allowed: an object")
+    return changes
 
 
 def _changed(settings: Settings, changes: object, name: str) -> Settings:

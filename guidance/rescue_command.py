@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
 from guidance.outputs import check_picture, write_run
+from guidance.records import read_record, with_rescue_settings
 from guidance.rescue import RescueStep, rescue
 from guidance.rescue_settings import RescueSettings, find_rescue
 from guidance.sampling import Sampling
@@ -40,9 +41,10 @@ def _rescued(options: argparse.Namespace, progress: Progress) -> str:
         check_picture(path)
     if outputs[0].absolute() == outputs[1].absolute():
         raise ValueError(f"both pictures are {str(outputs[0])!r}; allowed: two files")
+    again = _filled(options)
     generator = open_generator(options.generator, options.device)
-    clip = load(options.clip or guide_of(options.generator), options.device)
-    sampling, settings = _chosen(options, generator)
+    clip = load(options.clip, options.device)
+    sampling, settings = _chosen(options, again, generator)
     ends = []
     for step in rescue(generator, clip, options.prompt, options.seed, sampling, settings):
         progress("rescued" if step.rescued else "before", step.index, step.total)
@@ -50,7 +52,7 @@ def _rescued(options: argparse.Namespace, progress: Progress) -> str:
             ends.append(step)
     for note in dict.fromkeys(note for end in ends for note in end.notes):
         progress.note(f"note: {note}")
-    asked = {"prompt": options.prompt, "generator": options.generator, "clip": clip.name}
+    asked = {"prompt": options.prompt, "generator": options.generator, "clip": options.clip}
     chosen = {"seed": options.seed, "sampling": asdict(sampling), "settings": asdict(settings)}
     record = asked | chosen | _record(ends)
     said = []
@@ -88,9 +90,30 @@ def _record(ends: Sequence[RescueStep]) -> dict[str, Any]:
     return found
 
 
-def _chosen(options: argparse.Namespace, generator: Generator) -> tuple[Sampling, RescueSettings]:
-    """The generator's own, with what the options change in them."""
-    sampling, settings = find_rescue(generator)
+def _filled(options: argparse.Namespace) -> dict[str, Any]:
+    """The run that is made again, if there is one, which also gives what the options leave open; with a generator of
+    its own a rescue has none of the other's settings, and not its guide.
+    """
+    record = {} if options.source is None else read_record(options.source)
+    if options.source is not None and "rescued" not in record:
+        raise ValueError(f"{options.source.name!r} holds no rescue; allowed: what `rescue` wrote")
+    other = options.generator not in (None, record.get("generator", options.generator))
+    if other:
+        record = {name: record[name] for name in ("prompt", "seed") if name in record}
+    for name, default in {"prompt": None, "generator": "toy-sd", "clip": None, "seed": 0}.items():
+        if getattr(options, name) is None:
+            setattr(options, name, record.get(name, default))
+    if options.prompt is None:
+        raise ValueError("it is not said what is to be seen; allowed: --prompt, or --from a run")
+    options.clip = options.clip or guide_of(options.generator)
+    return record
+
+
+def _chosen(
+    options: argparse.Namespace, again: Mapping[str, Any], generator: Generator
+) -> tuple[Sampling, RescueSettings]:
+    """The generator's own, with what the run that is made again and the options change in them."""
+    sampling, settings = with_rescue_settings(*find_rescue(generator), again)
     if generator.kind != "diffusion":
         without_effect(
             options, ("candidates", "weight"), f"with {options.generator}, which begins without noise"
@@ -109,14 +132,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m guidance rescue",
         description="Make a picture of a prompt, and again with the words in mind that it neglects.",
     )
-    parser.add_argument("--prompt", required=True, help="what is to be seen")
+    parser.add_argument("--prompt", help="what is to be seen")
     parser.add_argument(
-        "--generator", default="toy-sd", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)"
+        "--from", dest="source", type=Path, metavar="RUN", help="make a rescue again: its JSON or PNG"
     )
+    parser.add_argument("--generator", help=f"one of {', '.join(GENERATORS)}, or a folder (default: toy-sd)")
     parser.add_argument("--clip", help="the model that reads (default: the generator's own, else toy-vit)")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="the same seed makes the same pictures (default: 0)"
-    )
+    parser.add_argument("--seed", type=int, help="the same seed makes the same pictures (default: 0)")
     parser.add_argument("--lambda", dest="lambda_words", type=float, help="of the words; 0 leaves them out")
     parser.add_argument(
         "--threshold",

@@ -353,6 +353,57 @@ def test_both_pictures_say_how_they_were_made(here, tmp_path):
         assert read_record(tmp_path / name) == record
 
 
+@pytest.mark.parametrize("source", ["run.json", "first/after.png"])
+def test_a_rescue_is_made_again_from_what_it_wrote(here, tmp_path, source):
+    (tmp_path / "first").mkdir()
+    asked = ["rescue", "--prompt", PROMPT, "--seed", "3", "--threshold", "1", "--lambda", "2", *here]
+    first = ["-o", "first/before.png", "--rescued", "first/after.png", "--json-file", "run.json"]
+    assert cli.main([*asked, *first]) == 0
+    assert cli.main(["rescue", "--from", source, "--device", "cpu", "--json-file", "again.json"]) == 0
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "run.json").read_text()
+    for name in ("before.png", "after.png"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
+
+
+def test_what_is_given_beside_a_run_counts(here, tmp_path, directories):
+    assert cli.main(["rescue", "--prompt", PROMPT, *here, "--threshold", "1", "--json-file", "run.json"]) == 0
+    again = ["rescue", "--from", "run.json", "--device", "cpu", "--json-file", "again.json"]
+    assert cli.main([*again, "--seed", "5", "--lambda", "3"]) == 0
+    first, found = (json.loads((tmp_path / name).read_text()) for name in ("run.json", "again.json"))
+    first["settings"]["objective"]["weight"] = 3
+    for name in ("prompt", "generator", "clip", "sampling", "settings"):
+        assert found[name] == first[name]
+    assert found["seed"] == 5
+    # Another generator is rescued as it is rescued, and read by its own guide.
+    assert cli.main([*again, "--generator", "toy-vqgan", "--steps", "2"]) == 0
+    found = json.loads((tmp_path / "again.json").read_text())
+    assert (found["prompt"], found["clip"]) == (PROMPT, "toy-vit")
+    assert found["settings"]["threshold"] == RescueSettings().threshold
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"rescued": None}, "it is not said what is to be seen; allowed: --prompt, or --from a run"),
+        ({"prompt": "a boat"}, "'run.json' holds no rescue; allowed: what `rescue` wrote"),
+        ({"rescued": None, "prompt": 3}, "prompt is 3; allowed: text"),
+        ({"rescued": None, "prompt": "a boat", "seed": "x"}, "seed is 'x'"),
+        ({"rescued": None, "prompt": "a boat", "settings": []}, "settings is of type list"),
+        ({"rescued": None, "prompt": "a boat", "settings": {"threshold": 7}}, "threshold is 7"),
+        (
+            {"rescued": None, "prompt": "a boat", "settings": {"objective": {"depth": 1}}},
+            "objective has 'depth'",
+        ),
+        ({"rescued": None, "prompt": "a boat", "sampling": {"steps": 0}}, "steps is 0"),
+    ],
+)
+def test_runs_that_cannot_be_made_again(tmp_path, monkeypatch, capsys, record, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert cli.main(["rescue", "--from", "run.json"]) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from explain import towers
 from explain.clip import Clip
@@ -18,6 +19,7 @@ from guidance.prompts import ContextSettings, PromptLearner
 
 KEY = "tokenlight"  # of the text in the header
 MAX_CLASSES = 100_000
+ALLOWED = "allowed: a context that `tune` saved"
 
 
 def as_file(learner: PromptLearner, tuning: Mapping[str, Any] | None = None) -> bytes:
@@ -48,15 +50,7 @@ def save_context(path: Path, learner: PromptLearner, tuning: Mapping[str, Any] |
 
 def load_context(path: Path, clip: Clip) -> PromptLearner:
     """The prompts that `save_context` wrote, bit for bit. ValueError for anything else, and for another model's."""
-    from safetensors import SafetensorError, safe_open
-
-    allowed = "allowed: a context that `tune` saved"
-    try:
-        with safe_open(path, "pt") as file:
-            record = json.loads((file.metadata() or {})[KEY])
-            context = file.get_tensor("context")
-    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
-        raise ValueError(f"{path.name!r} cannot be read; {allowed}") from error
+    record, context = _read(path)
     try:
         names, settings = record["names"], ContextSettings(**record["settings"])
         if not isinstance(names, list) or len(names) > MAX_CLASSES:
@@ -65,12 +59,35 @@ def load_context(path: Path, clip: Clip) -> PromptLearner:
             raise ValueError(f"it was learnt for {shown(record['model'])}, not for {clip.name}")
         learner = PromptLearner(clip, names, settings)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path.name!r}: {error}; {allowed}") from error
+        raise ValueError(f"{path.name!r}: {error}; {ALLOWED}") from error
     if context.shape != learner.context.shape or not context.isfinite().all():
-        raise ValueError(f"{path.name!r} holds {tuple(context.shape)} numbers, or not finite ones; {allowed}")
+        raise ValueError(f"{path.name!r} holds {tuple(context.shape)} numbers, or not finite ones; {ALLOWED}")
     with torch.no_grad():
         learner.context.copy_(context)
     return learner
+
+
+def model_of(path: Path) -> str:
+    """The name of the model that a context was learnt for, as its file says. ValueError for what holds no context."""
+    name = _read(path)[0].get("model")
+    if not isinstance(name, str):
+        raise ValueError(f"{path.name!r} does not say for which model it was learnt; {ALLOWED}")
+    return name
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Tensor]:
+    """The record in the header, and the context."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            record = json.loads((file.metadata() or {})[KEY])
+            context = file.get_tensor("context")
+    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
+        raise ValueError(f"{path.name!r} cannot be read; {ALLOWED}") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"{path.name!r} says nothing about its context; {ALLOWED}")
+    return record, context
 
 
 def _digest(clip: Clip) -> str:

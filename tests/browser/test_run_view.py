@@ -168,7 +168,8 @@ def address(tmp_path_factory):
 
 def start(page: Page, address: str, run: str = "Run") -> None:
     page.goto(address)
-    expect(page.locator(".tl-run-main .tl-run-empty")).to_have_text("The picture appears here, step by step.")
+    empty = page.locator(".tl-run-main .tl-run-empty")
+    expect(empty).to_have_text("The picture appears here, step by step.", timeout=PATIENCE)
     page.get_by_role("button", name=run, exact=True).click()
 
 
