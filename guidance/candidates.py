@@ -70,7 +70,7 @@ def walk(
     draws: Sequence[list[torch.Generator]],
     steps: Iterable[tuple[int, Tensor]],
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Noises (B, C, h, w), all at once, go `steps`, numbers and timesteps, of a scheduler that has gone none: the noisy
+    """Noises (B, C, h, w), all at once, go `steps`, numbers and timesteps, of a scheduler that has made none: the noisy
     latents that each comes to, and the x0, both (B, C, h, w), that was predicted in its last step. `draws`: what steps
     that take noise draw from, of each the B generators.
     """

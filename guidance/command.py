@@ -13,8 +13,9 @@ from typing import Any
 from explain import load
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
+from guidance.again import fill
 from guidance.boxes import Layout, parse_box, read_region
-from guidance.catalogue import GENERATORS, guide_of
+from guidance.catalogue import GENERATORS
 from guidance.entries import shown
 from guidance.generate import Step, generate
 from guidance.generators import Generator
@@ -90,14 +91,9 @@ def _filled(options: argparse.Namespace) -> dict[str, Any]:
     words = [] if options.prompt else record.get("words", [])
     if not isinstance(words, list):
         raise ValueError(f"the words are {shown(words)}; allowed: a list of words")
-    defaults = {"prompt": None, "generator": "toy-sd", "clip": None, "preset": "best", "seed": 0}
     # With a preset of its own, a run keeps nothing of the other's settings.
     settings = {} if options.preset else {name: record.get(name, {}) for name in ("sampling", "objective")}
-    for name, default in defaults.items():
-        if getattr(options, name) is None:
-            setattr(options, name, record.get(name, default))
-    if options.clip is None:
-        options.clip = guide_of(options.generator)
+    fill(options, record, prompt=None, preset="best")
     return {name: record.get(name, []) for name in ("boxes", "masks")} | settings | {"words": words}
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from explain import load, read_image
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
+from guidance.again import fill, for_generator, run_again
 from guidance.boxes import parse_box
-from guidance.catalogue import GENERATORS, guide_of
+from guidance.catalogue import GENERATORS
 from guidance.edit_settings import BEGINNINGS, PLACES, WAYS, EditSettings, find_edit
 from guidance.editing import EditStep, edit
 from guidance.entries import without_effect
@@ -20,7 +21,7 @@ from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
 from guidance.outputs import check_picture, write_run
-from guidance.records import EditRecipe, edit_box_of, edit_record, read_record, with_edit_settings
+from guidance.records import EditRecipe, edit_box_of, edit_record, with_edit_settings
 from guidance.ways import Ways
 
 
@@ -51,7 +52,7 @@ def _edited(options: argparse.Namespace, progress: Progress) -> str:
         options.caption,
         box,
         options.generator,
-        clip.name,
+        options.clip,
         options.seed,
         _settings(options, again, generator),
     )
@@ -100,19 +101,12 @@ def _filled(options: argparse.Namespace) -> dict[str, Any]:
     open. With a prompt of its own it has none of the other's words; with a way or a generator of its own, none of its
     settings, and not its guide.
     """
-    record = {} if options.source is None else read_record(options.source)
-    if options.source is not None and "caption" not in record:
-        raise ValueError(f"{options.source.name!r} holds no edit; allowed: what `edit` wrote")
+    record = for_generator(options, run_again(options.source, "edit", "caption"))
     words = _words(options.words) or ({} if options.prompt else record.get("words", {}))
-    defaults = {"prompt": None, "caption": "", "generator": "toy-sd", "clip": None, "seed": 0}
-    other = options.generator not in (None, record.get("generator", options.generator))
-    for name, default in defaults.items():
-        if getattr(options, name) is None:
-            setattr(options, name, default if name == "clip" and other else record.get(name, default))
+    fill(options, record, prompt=None, caption="")
     if options.prompt is None:
         raise ValueError("it is not said what the picture should show; allowed: --prompt, or --from a run")
-    options.clip = options.clip or guide_of(options.generator)
-    settings = {} if options.way or other else record.get("settings", {})
+    settings = {} if options.way else record.get("settings", {})
     return {"words": words, "box": record.get("box"), "settings": settings}
 
 

@@ -13,13 +13,14 @@ from explain import load
 from explain.contentwords import NEGLECTED
 from explain.measuring.commands import check_outputs, ended
 from explain.measuring.progress import Progress
-from guidance.catalogue import GENERATORS, guide_of
+from guidance.again import fill, for_generator, run_again
+from guidance.catalogue import GENERATORS
 from guidance.entries import without_effect
 from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
 from guidance.outputs import check_picture, write_run
-from guidance.records import read_record, with_rescue_settings
+from guidance.records import with_rescue_settings
 from guidance.rescue import RescueStep, rescue
 from guidance.rescue_settings import RescueSettings, find_rescue
 from guidance.sampling import Sampling
@@ -94,18 +95,10 @@ def _filled(options: argparse.Namespace) -> dict[str, Any]:
     """The run that is made again, if there is one, which also gives what the options leave open; with a generator of
     its own a rescue has none of the other's settings, and not its guide.
     """
-    record = {} if options.source is None else read_record(options.source)
-    if options.source is not None and "rescued" not in record:
-        raise ValueError(f"{options.source.name!r} holds no rescue; allowed: what `rescue` wrote")
-    other = options.generator not in (None, record.get("generator", options.generator))
-    if other:
-        record = {name: record[name] for name in ("prompt", "seed") if name in record}
-    for name, default in {"prompt": None, "generator": "toy-sd", "clip": None, "seed": 0}.items():
-        if getattr(options, name) is None:
-            setattr(options, name, record.get(name, default))
+    record = for_generator(options, run_again(options.source, "rescue", "rescued"))
+    fill(options, record, prompt=None)
     if options.prompt is None:
         raise ValueError("it is not said what is to be seen; allowed: --prompt, or --from a run")
-    options.clip = options.clip or guide_of(options.generator)
     return record
 
 

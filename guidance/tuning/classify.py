@@ -100,13 +100,15 @@ def _images(
     pictures: Iterable[NamedPicture], names: Sequence[str], named: list[tuple[str, int | None]]
 ) -> Iterator[Image.Image]:
     """The pictures, after the name and the class of each were added to `named`."""
-    numbers = {name.casefold(): number for number, name in enumerate(names)}
+    numbers = {name.lower(): number for number, name in enumerate(names)}  # as read_names tells names apart
     for picture in pictures:
-        own = None if picture.label is None else numbers.get(picture.label.casefold().rstrip("."), -1)
-        if own == -1:
-            raise ValueError(
-                f"{picture.name!r} is in the folder {shown(picture.label)}; allowed: {', '.join(names)}"
-            )
+        own = None
+        if picture.label is not None:
+            own = numbers.get(picture.label.rstrip(".").lower())
+            if own is None:
+                raise ValueError(
+                    f"{picture.name!r} is in the folder {shown(picture.label)}; allowed: {', '.join(names)}"
+                )
         named.append((picture.name, own))
         yield picture.image
 

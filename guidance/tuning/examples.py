@@ -63,8 +63,8 @@ class GivenExamples:
     was wrong with others that were given.
 
     Every picture is encoded once per model. One that cannot be read is left out and named in `notes`, one that a class
-    has twice is left out and counted;
-    ValueError for fewer than two classes, a class of which no picture is left, or a picture that is in two classes.
+    has twice is left out and counted. ValueError for fewer than two classes, a class of which no picture is left, or a
+    picture that is in two classes.
     """
 
     classes: Mapping[str, Sequence[Source]]
