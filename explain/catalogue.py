@@ -91,8 +91,7 @@ class Entry:
 
 def _weight_of(name: str) -> int:
     """Megabytes of a built-in model's weights; 0 where they are missing."""
-    path = MODELS / name / weights.SAFETENSORS
-    return round(path.stat().st_size / 1e6) if path.is_file() else 0
+    return round(sum(path.stat().st_size for path in weights.directory_weights(MODELS / name)) / 1e6)
 
 
 _ENTRIES = (

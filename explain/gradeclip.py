@@ -22,7 +22,7 @@ from torch import Tensor
 
 from explain import towers
 from explain.gradients import per_text, text_scores
-from explain.registry import method
+from explain.registry import ATTENTION, method
 
 if TYPE_CHECKING:
     from explain.clip import Clip
@@ -56,6 +56,7 @@ def gradeclip_map(clip: Clip, tokens: Tokens, text_features: Tensor) -> Tensor:
     "Zhao et al. 2024, arXiv 2502.18816",
     "What each patch gives to the pooled picture, weighted by how it would raise the score.",
     "What the layers before the last had already moved from one patch to another.",
+    needs=ATTENTION,
 )
 def gradeclip(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
     return gradeclip_map(encoding.clip, encoding.tokens, text_features)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import open_clip
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from explain import eclip, towers, weights
@@ -132,7 +133,7 @@ def _load_entry(entry: Entry, progress: Progress | None) -> Clip:
     if missing and not weights.hub_reachable():
         raise ModelUnavailable(offline_message(entry))
     try:
-        paths = [weights.fetch(entry.repository, name, progress) for name in entry.files]
+        paths = tuple(weights.fetch(entry.repository, name, progress) for name in entry.files)
     except ModelUnavailable:
         raise
     except Exception as error:  # whatever the hub's client or the network raises
@@ -141,7 +142,7 @@ def _load_entry(entry: Entry, progress: Progress | None) -> Clip:
         raise ModelUnavailable(f"{entry.label} could not be downloaded: {reason}") from error
     if progress is not None:
         progress(1.0, f"loading {entry.label}")
-    model, transform = _create(entry.architecture, paths[0], config)
+    model, transform = _create(entry.architecture, paths[:1], config)
     tokenizer = _hub_tokenizer(entry, paths[-1].parent) if entry.tokenizer_files else None
     return Clip(entry.name, model, transform, tokenizer or open_clip.get_tokenizer(entry.architecture))
 
@@ -158,13 +159,19 @@ def _load_directory(name: str, directory: Path) -> Clip:
     return Clip(name, model, transform, open_clip.get_tokenizer(source), vocabulary)
 
 
-def _create(source: str, path: Path, config: dict) -> tuple[nn.Module, object]:
+def _create(source: str, paths: tuple[Path, ...], config: dict) -> tuple[nn.Module, object]:
     """The frozen model and its squashing transform; refuses towers that cannot be opened."""
-    weights.check_safetensors(path)
+    for path in paths:
+        weights.check_safetensors(path)
+    path, local = paths[0], source.startswith("local-dir:")
+    image, text = paths if len(paths) == 2 else (None, None)
     try:
         model, _, transform = open_clip.create_model_and_transforms(
             source,
-            pretrained=None if source.startswith("local-dir:") else str(path),
+            pretrained=None if local else str(path),
+            load_weights=image is None,
+            pretrained_image_path=image,
+            pretrained_text_path=text,
             precision="fp32",
             image_mean=config.get("mean"),
             image_std=config.get("std"),
@@ -175,12 +182,28 @@ def _create(source: str, path: Path, config: dict) -> tuple[nn.Module, object]:
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(
             str(path.parent), path.parent.name
         )
-        what = "its configuration" if source.startswith("local-dir:") else source
+        what = "its configuration" if local else source
         raise ModelUnavailable(f"{weights.shown(path)} does not fit {what}: {reason}") from error
+    if text is not None:  # open_clip takes of a tower's file what fits, and says nothing of the rest
+        _require_all(model.visual, image)
+        _require_all(getattr(model, "text", model), text)
     reason = towers.refusal(model.visual) or towers.text_refusal(model)
     if reason is not None:
         raise ValueError(reason)
     return model.eval().requires_grad_(False), transform
+
+
+def _require_all(tower: nn.Module, path: Path) -> None:
+    """ModelUnavailable unless a file holds a tower's weights, all of them and no others."""
+    with safe_open(path, "pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    wanted = {name: tuple(value.shape) for name, value in tower.state_dict().items()}
+    wrong = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    if wrong:
+        raise ModelUnavailable(
+            f"{weights.shown(path)} does not fit its configuration: {len(wrong)} of {len(wanted)} weights are missing, "
+            f"unknown or of another shape, the first: {wrong[0]}"
+        )
 
 
 def _hub_tokenizer(entry: Entry, directory: Path) -> object:

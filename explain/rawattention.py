@@ -15,7 +15,7 @@ from torch import Tensor
 
 from explain import towers
 from explain.attention import AttentionRecorder
-from explain.registry import method
+from explain.registry import ATTENTION, method
 
 if TYPE_CHECKING:
     from explain.clip import Clip
@@ -40,6 +40,7 @@ def attention_map(clip: Clip, tokens: Tokens, texts: int) -> Tensor:
     "Caron et al. 2021, arXiv 2104.14294",
     "Where the last layer looks, whatever the text: the same map for every prompt.",
     "Anything about the text.",
+    needs=ATTENTION,
 )
 def attention(encoding: ImageEncoding, text_features: Tensor) -> Tensor:
     return attention_map(encoding.clip, encoding.tokens, len(text_features))

@@ -36,12 +36,13 @@ class Need:
     met: Callable[[Shape], bool]
 
 
+ATTENTION = Need("it pools by a plain mean: no attention weighs its patches", lambda shape: shape.attends)
 SELF_ATTENTION = Need(
-    "its last attention has one learned query, so patches do not look at each other there",
+    "patches do not look at each other in its last layer: one query, or a mean, reads them all",
     lambda shape: shape.prefix > 0,
 )
 SEVERAL_ATTENTIONS = Need(
-    "it has a single attention, so there is nothing to roll up", lambda shape: shape.layers > 1
+    "it has one attention or none, so there is nothing to roll up", lambda shape: shape.layers > 1
 )
 UNTRAINED = "nobody has trained ECLIP for it here: python -m explain train-eclip does"
 CLASS_TOKEN = Need("it is no transformer with a class token", lambda shape: shape.skips)

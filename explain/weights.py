@@ -19,6 +19,10 @@ from tqdm import tqdm
 
 SAFETENSORS = "open_clip_model.safetensors"
 CONFIG = "open_clip_config.json"
+TOWERS = (
+    "image/model.safetensors",
+    "text/model.safetensors",
+)  # a checkpoint in two files: one for each tower
 Progress = Callable[[float, str], None]  # fraction done in [0, 1], what is being done
 
 _CONNECT_SECONDS = 3.0
@@ -38,7 +42,7 @@ def directory_problem(directory: Path) -> str | None:
         return f"there is no directory {directory.name!r}"
     if not (directory / CONFIG).is_file():
         return f"{directory.name!r} has no {CONFIG}"
-    if not sorted(directory.glob("*.safetensors")):
+    if not directory_weights(directory):
         pickles = sorted(path.name for pattern in _PICKLES for path in directory.glob(pattern))
         if pickles:
             return (
@@ -48,10 +52,12 @@ def directory_problem(directory: Path) -> str | None:
     return None
 
 
-def directory_weights(directory: Path) -> Path:
-    """The safetensors file of a model directory."""
+def directory_weights(directory: Path) -> tuple[Path, ...]:
+    """The safetensors files of a model directory: one with all weights, or the image tower's and the text tower's."""
     preferred = directory / SAFETENSORS
-    return preferred if preferred.is_file() else sorted(directory.glob("*.safetensors"))[0]
+    found = [preferred] if preferred.is_file() else sorted(directory.glob("*.safetensors"))[:1]
+    towers = [directory / name for name in TOWERS]
+    return tuple(found or towers) if found or all(path.is_file() for path in towers) else ()
 
 
 def cached(repository: str, filename: str) -> Path | None:

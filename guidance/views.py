@@ -79,14 +79,17 @@ def draw_views(
 ) -> Views:
     """`count` views of size (h, w) for each picture; they depend on its seed and on the step alone. On the CPU.
 
+    Geometry and colours are computed in fp64: solved in fp32, they would differ from processor to processor.
+
     `strength` in [0, 1] scales every change; 0 shows the picture as it is. `single`: the released code's copies of one
     view.
     """
     drawn = [_draw(seed, step, count, size, single) for seed in seeds]
     numbers, noise = (torch.stack(parts) for parts in zip(*drawn, strict=True))
+    exact = numbers.double()
     return Views(
-        sampling_grid(_homographies(numbers, strength, size[1] / size[0]), size),
-        _colours(numbers, strength),
+        sampling_grid(_homographies(exact, strength, size[1] / size[0]), size),
+        _colours(exact, strength),
         _kept(numbers, strength, size),
         noise * (strength * NOISE * numbers[..., -1])[..., None, None, None],
     )
@@ -128,11 +131,11 @@ def _colours(numbers: Tensor, strength: float) -> Tensor:
     changed = _happens(numbers[..., 13], strength)
     hue = 2 * math.pi * HUE * (2 * numbers[..., 14] - 1) * changed
     scale = 1 + SATURATION * (2 * numbers[..., 15] - 1) * changed
-    middle = torch.zeros(*hue.shape, 3, 3)
+    middle = hue.new_zeros(*hue.shape, 3, 3)
     middle[..., 0, 0] = 1
     middle[..., 1, 1] = middle[..., 2, 2] = scale * hue.cos()
     middle[..., 1, 2], middle[..., 2, 1] = -scale * hue.sin(), scale * hue.sin()
-    yiq = torch.tensor(_YIQ)
+    yiq = torch.tensor(_YIQ).to(hue)
     return torch.linalg.inv(yiq) @ middle @ yiq
 
 

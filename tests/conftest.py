@@ -10,6 +10,8 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.efficientnet import EfficientNet
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -19,7 +21,7 @@ from explain import eclip, loading
 
 pytest_plugins = ["tests.browser.fixtures"]  # one app and one Chromium for all browser tests
 
-FAMILIES = ("vit", "resnet", "siglip")
+FAMILIES = ("vit", "resnet", "siglip", "cnn")
 SENTENCES = [
     "a photo of a red cat on the grass",
     "two boats on the water, left of a green house",
@@ -51,6 +53,17 @@ def tokenlight_tiny_siglip(pretrained: bool = False, **kwargs) -> VisionTransfor
     )
 
 
+@timm.models.register_model
+def tokenlight_tiny_efficientnet(pretrained: bool = False, **kwargs) -> EfficientNet:
+    """EfficientNet-Lite's shape, very small: inverted residuals, a stride of 8, a mean pool."""
+    stages = [["ds_r1_k3_s1_e1_c8"], ["ir_r1_k3_s2_e2_c12"], ["ir_r1_k5_s2_e2_c16"]]
+    model = EfficientNet(
+        decode_arch_def(stages), num_features=32, stem_size=8, fix_stem=True, act_layer=torch.nn.ReLU6
+    )
+    model.default_cfg = {"pool_size": (4, 4)}  # by which open_clip knows that it gives maps
+    return model
+
+
 def text_config(**changes) -> dict:
     return {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 3, **changes}
 
@@ -66,6 +79,13 @@ def config(family: str, **text) -> dict:
             "timm_pool": "map",
             "timm_proj": "none",
         },
+        "cnn": {
+            "image_size": 32,
+            "timm_model_name": "tokenlight_tiny_efficientnet",
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+            "timm_proj_bias": True,
+        },
     }[family]
     if family == "siglip":
         extra = {"no_causal_mask": True, "proj_bias": True, "pool_type": "last", "hf_tokenizer_name": "tiny"}
@@ -77,7 +97,8 @@ def config(family: str, **text) -> dict:
             "vision_cfg": vision,
             "text_cfg": text_config(**text),
         }
-    return {"embed_dim": 24, "vision_cfg": vision, "text_cfg": text_config(**text)}
+    custom = {"custom_text": True} if family == "cnn" else {}
+    return {"embed_dim": 24, "vision_cfg": vision, "text_cfg": text_config(**text), **custom}
 
 
 def randomise(model: torch.nn.Module, seed: int) -> None:
@@ -216,6 +237,14 @@ def doubles(clips) -> dict[str, explain.Clip]:
 def clip(request, clips) -> explain.Clip:
     """Each family in turn."""
     return clips[request.param]
+
+
+def stem_of(clip: explain.Clip) -> torch.nn.Module:
+    """The first layer of the image tower, which runs once in a forward."""
+    visual = clip.model.visual
+    if hasattr(visual, "trunk"):
+        return visual.trunk.conv_stem if hasattr(visual.trunk, "conv_stem") else visual.trunk.patch_embed.proj
+    return visual.conv1
 
 
 def random_images(clip: explain.Clip, count: int = 2, seed: int = 7) -> torch.Tensor:

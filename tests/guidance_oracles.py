@@ -10,7 +10,7 @@ import oracles
 import torch
 import torch.nn.functional as F
 
-PREFIX = {"vit": 1, "resnet": 1, "siglip": 0}  # columns of A before the patches
+PREFIX = {"vit": 1, "resnet": 1, "siglip": 0, "cnn": 0}  # columns of A before the patches
 
 
 def coverage(rectangles, height, width, fine=1):

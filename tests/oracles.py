@@ -77,7 +77,7 @@ def text_tower(model, ids, row):
 
 def image_tower(model, image, family):
     """Unit feature (D,) of one image (3, H, W), and A of every layer."""
-    return {"vit": _vit, "resnet": _resnet, "siglip": _siglip}[family](model.visual, image)
+    return {"vit": _vit, "resnet": _resnet, "siglip": _siglip, "cnn": _cnn}[family](model.visual, image)
 
 
 def _vit(visual, image):
@@ -110,6 +110,13 @@ def _siglip(visual, image):
     weights = (pool.q.weight, pool.q.bias, wk, bk, wv, bv, pool.proj.weight, pool.proj.bias)
     x = mix(pool.latent[0], x, weights, pool.num_heads, kept)
     return F.normalize((x + pool.mlp(pool.norm(x)))[0], dim=0), kept
+
+
+def _cnn(visual, image):
+    """The mean as an attention of one head in which every place has the same share."""
+    x = visual.trunk.forward_features(image[None])[0].flatten(1).T
+    probs = torch.full((1, 1, len(x)), 1 / len(x), dtype=x.dtype, requires_grad=True)
+    return F.normalize(visual.head.proj((probs[0] @ x)[0]), dim=0), [probs]
 
 
 def relevance(probs, grads, final_pool=False):

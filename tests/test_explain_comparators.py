@@ -6,7 +6,7 @@ import oracles
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import random_images
+from conftest import random_images, stem_of
 
 import explain
 from explain import towers
@@ -218,7 +218,7 @@ def test_depth_maps_end_in_the_similarity_map(clip, images, texts):
     encoding = ImageEncoding(clip, images)
     maps = depth_maps(clip, encoding.layers, texts)
     shape = towers.shape(clip.model.visual)
-    blocks = {"vit": shape.layers, "siglip": shape.layers - 1, "resnet": 1}[clip.name]
+    blocks = {"vit": shape.layers, "siglip": shape.layers - 1, "resnet": 1, "cnn": 1}[clip.name]
     assert maps.shape == (blocks, 2, 2, *encoding.tokens.grid)
     torch.testing.assert_close(maps[-1], METHODS["itsm"].image_map(encoding, texts))
     if clip.name == "vit":
@@ -232,7 +232,7 @@ def test_layers_are_the_one_forward(clip):
     images = random_images(clip, count=1)
     plain, opened = ImageEncoding(clip, images), ImageEncoding(clip, images)
     layers = opened.layers
-    stem = clip.model.visual.trunk.patch_embed.proj if clip.name == "siglip" else clip.model.visual.conv1
+    stem = stem_of(clip)
     calls = []
     handle = stem.register_forward_hook(lambda *args: calls.append(1))
     try:
@@ -256,8 +256,8 @@ def test_all_methods_of_one_picture_cost_one_forward_of_each_tower(clip, picture
 
     The empty text, which CLIP Surgery takes away, is read once for a model.
     """
-    visual, text = clip.model.visual, getattr(clip.model, "text", clip.model).transformer
-    stem = visual.trunk.patch_embed.proj if clip.name == "siglip" else visual.conv1
+    text = getattr(clip.model, "text", clip.model).transformer
+    stem = stem_of(clip)
     names = [m.name for m in METHODS.values() if m.supports(clip) is None and not m.own_forwards]
     _ = clip.empty_text
     clip.pictures.clear()

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import save_family
+from conftest import save_family, stem_of
 from PIL import Image
 
 import explain
@@ -76,7 +76,7 @@ def test_batches_are_as_singles(clips):
 
 def test_the_image_tower_runs_once_a_picture(clip):
     """All methods that need no run of their own, and one run a phrase of the text tower."""
-    stem = clip.model.visual.trunk.patch_embed.proj if clip.name == "siglip" else clip.model.visual.conv1
+    stem = stem_of(clip)
     names = [name for name in supported(clip) if not METHODS[name].own_forwards]
     images, texts = [], []
     tower = getattr(clip.model, "text", clip.model)
@@ -132,7 +132,7 @@ def test_nothing_to_measure_on(clips, images_of):
     empty = Subject(Image.new("RGB", (8, 8)), (Thing("a", "a", np.zeros((8, 8), bool)),))
     with pytest.raises(ValueError, match="no thing with a mask"):
         evaluate(clip, [empty], ["itsm"])
-    with pytest.raises(ValueError, match="Attention rollout does not work with resnet: it has a single"):
+    with pytest.raises(ValueError, match="Attention rollout does not work with resnet: it has one attention"):
         evaluate(clip, subjects(1), ["rollout"])
 
 

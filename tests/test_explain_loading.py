@@ -62,7 +62,7 @@ def lay_out(hub: Path, repository: str, files: dict[str, Path]) -> Path:
 @pytest.fixture
 def tiny_architectures(monkeypatch):
     """The architectures of the catalogue, tiny: their names, tags and repositories stay real."""
-    families = {"ViT": "vit", "ResNet": "resnet", "SigLIP": "siglip"}
+    families = {"ViT": "vit", "ResNet": "resnet", "SigLIP": "siglip", "CNN": "cnn"}
     for entry in explain.CATALOGUE.values():
         if not entry.local:
             real = open_clip.get_model_config(entry.architecture)
@@ -343,6 +343,53 @@ def test_weights_of_another_model_are_refused(directories, tmp_path):
     (tmp_path / "open_clip_config.json").write_text("{broken")
     with pytest.raises(ValueError, match="config"):
         explain.load(tmp_path, device="cpu")
+
+
+def in_two_files(source: Path, directory: Path) -> Path:
+    """The checkpoint of a model with a text tower of its own, a file for each tower."""
+    state = load_file(source / "open_clip_model.safetensors")
+    shutil.copytree(source, directory)
+    (directory / "open_clip_model.safetensors").unlink()
+    for name, prefix in (("image", "visual."), ("text", "text.")):
+        tower = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        (directory / name).mkdir()
+        save_file(tower, directory / name / "model.safetensors")
+    settings = json.loads((directory / "open_clip_config.json").read_text())
+    settings["model_cfg"]["init_logit_scale"] = float(state["logit_scale"])
+    (directory / "open_clip_config.json").write_text(json.dumps(settings))
+    return directory
+
+
+def test_a_checkpoint_may_lie_in_two_files(directories, tmp_path):
+    """One for each tower, both read by open_clip's own factory; a pickle beside them is left alone."""
+    whole = explain.load(directories["cnn"], device="cpu")
+    folder = in_two_files(directories["cnn"], tmp_path / "split")
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"a": 1}))
+    split = explain.load(folder, device="cpu")
+    states = whole.model.state_dict(), split.model.state_dict()
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_towers_file_must_hold_all_of_it(directories, tmp_path):
+    """open_clip takes what fits and draws the rest at random."""
+    folder = in_two_files(directories["cnn"], tmp_path / "split")
+    path = folder / "text" / "model.safetensors"
+    good = load_file(path)
+    name = sorted(good)[0]
+    for broken in (
+        {key: value for key, value in good.items() if key != name},
+        good | {name: torch.zeros(3)},
+        good | {"more": torch.zeros(3)},
+    ):
+        save_file(broken, path)
+        with pytest.raises(
+            explain.ModelUnavailable, match=r"model.safetensors in 'text' does not fit .* 1 of"
+        ):
+            explain.load(folder, device="cpu")
+    path.unlink()
+    with pytest.raises(explain.ModelUnavailable, match=r"has no open_clip_model.safetensors"):
+        explain.load(folder, device="cpu")
 
 
 def test_coca_is_refused_with_the_reason(tmp_path):

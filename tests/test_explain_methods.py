@@ -48,7 +48,7 @@ def test_every_method_has_words_for_people(name):
 
 def test_the_catalogue_names_what_is_supported(clips):
     for entry in explain.CATALOGUE.values():
-        clip = clips[{"ViT": "vit", "ResNet": "resnet", "SigLIP": "siglip"}[entry.family]]
+        clip = clips[{"ViT": "vit", "ResNet": "resnet", "SigLIP": "siglip", "CNN": "cnn"}[entry.family]]
         expected = {name for name, method in METHODS.items() if method.supports(clip) is None}
         assert set(entry.supports) == expected - (set() if entry.projection.is_file() else {"eclip"})
 

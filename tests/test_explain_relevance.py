@@ -191,6 +191,9 @@ def test_gradient_reaches_the_image_and_the_other_variant_differs(clip, images):
     constant = image_relevance(clip, images, text)
     torch.testing.assert_close(constant.detach(), maps.detach())
     (first_order,) = torch.autograd.grad(constant.sum(), images)
+    if clip.name == "cnn":  # its A is a constant
+        assert first_order.count_nonzero() == 0
+        return
     assert first_order.abs().sum() > 0
     assert not torch.allclose(first_order, grad)
     assert all(p.grad is None for p in clip.model.parameters())

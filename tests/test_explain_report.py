@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import stem_of
 from PIL import Image
 from test_explain_evaluation import subjects
 
@@ -38,7 +39,7 @@ def seen_by(clip, names=("itsm", "gradcam"), void=False, count=1, layers=True):
 
 def forwards(clip, ask):
     """How many pictures the image tower, and texts the text tower, were given meanwhile."""
-    stem = clip.model.visual.trunk.patch_embed.proj if "siglip" in clip.name else clip.model.visual.conv1
+    stem = stem_of(clip)
     tower = getattr(clip.model, "text", clip.model)
     images, texts = [], []
     handles = [

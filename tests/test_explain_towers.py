@@ -175,17 +175,75 @@ def test_coca_and_unknown_towers_are_refused(tmp_path):
     custom = open_clip.transformer.VisionTransformer(
         image_size=32, patch_size=8, width=16, layers=1, heads=2, mlp_ratio=2, qk_norm=True, output_dim=16
     )
-    convnext = open_clip.timm_model.TimmModel("test_convnext", embed_dim=8)
+    mixer = timm_tower("test_mambaout")
+    rotary = timm_tower("resnet10t", pool="abs_attn", proj="")
+    plain = timm_tower("test_vit", pool="token", proj="none")
+    largest = timm_tower("test_efficientnet", pool="max")
     assert "learned queries" in towers.refusal(coca)
     assert "pool type 'avg'" in towers.refusal(average)
     assert "CustomResidualAttentionBlock" in towers.refusal(custom)
-    assert "timm towers of type ConvNeXt" in towers.refusal(convnext)
+    assert "timm's MambaOut towers cannot be opened here; those that can" in towers.refusal(mixer)
+    assert "timm's ResNet can be opened here with a mean pool alone" in towers.refusal(rotary)
+    assert "timm's EfficientNet can be opened here with a mean pool alone" in towers.refusal(largest)
+    assert "timm's VisionTransformer can be opened here with SigLIP's attention pool alone" in towers.refusal(
+        plain
+    )
     assert "Linear towers cannot be opened here; those that can: VisionTransformer" in towers.refusal(
         torch.nn.Linear(1, 1)
     )
     for step in (towers.shape, towers.cam_layer):
         with pytest.raises(ValueError, match="cannot be opened"):
             step(torch.nn.Linear(1, 1))
+
+
+def timm_tower(name, **settings):
+    return open_clip.timm_model.TimmModel(name, embed_dim=24, **settings).eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("test_efficientnet", {"proj_bias": True}),
+        ("test_convnext", {"pool": ""}),  # its norm comes after the mean
+        ("test_convnext", {"proj": "mlp"}),
+        ("resnet10t", {}),
+        ("regnety_002", {}),
+        ("test_resnet", {"proj": ""}),  # timm's own classifier is the head
+    ],
+)
+def test_convolutional_towers_of_timm(name, settings):
+    """The mean, written as an attention, is timm's own; a place alone is a picture of one place."""
+    visual = timm_tower(name, **settings)
+    assert towers.refusal(visual) is None
+    images = torch.randn(2, 3, 96, 64)
+    tokens = towers.trunk(visual, images)
+    assert tokens.grid == (3, 2)
+    torch.testing.assert_close(towers.pool(visual, tokens), visual(images))
+    dense = towers.dense(visual, tokens)
+    alone = towers.Tokens(tokens.values[:, 4:5], (1, 1))
+    torch.testing.assert_close(towers.pool(visual, alone), dense[:, 4])
+    weight, bias = towers.head(visual)
+    rows = towers.head_input(visual, tokens) @ weight + bias
+    torch.testing.assert_close(rows[:, 0], visual(images))
+    torch.testing.assert_close(rows[:, 1:], dense)
+    opened = towers.layers(visual, images)
+    torch.testing.assert_close(opened.pooled, visual(images))
+    torch.testing.assert_close(opened.probs[0], torch.full((2, 1, 1, 6), 1 / 6))
+
+
+def test_open_clips_convnext_base_is_opened():
+    model = open_clip.create_model("convnext_base", load_weights=False).eval().requires_grad_(False)
+    images = torch.randn(1, 3, 64, 96)
+    assert towers.refusal(model.visual) is None
+    tokens = towers.trunk(model.visual, images)
+    assert tokens.grid == (2, 3)
+    torch.testing.assert_close(towers.pool(model.visual, tokens), model.encode_image(images))
+
+
+def test_where_the_head_is_linear_dense_tokens_average_to_the_pooled_row(clips, images_of):
+    visual, images = clips["cnn"].model.visual, images_of(clips["cnn"])
+    dense = towers.dense(visual, towers.trunk(visual, images))
+    torch.testing.assert_close(dense.mean(1), visual(images))
 
 
 def test_coca_and_hugging_face_text_towers_are_refused():
@@ -195,6 +253,23 @@ def test_coca_and_hugging_face_text_towers_are_refused():
     assert "class token" in towers.text_refusal(model)
     model.text = torch.nn.Linear(1, 1)
     assert "type Linear" in towers.text_refusal(model)
+
+
+def test_the_gradient_of_an_image_is_its_gradient_in_a_batch(doubles, clip):
+    """And that of finite differences: torch's batch norm is wrong for one image whose gradient lies channels last."""
+    clip = doubles[clip.name]
+    text = clip.encode_texts(clip.tokenize(["sky"]))[0]
+    images = random_images(clip).double().requires_grad_()
+
+    def slope(of):
+        return torch.autograd.grad((clip.encode_images(of) @ text).sum(), images)[0]
+
+    whole = slope(images)
+    torch.testing.assert_close(slope(images[:1])[:1], whole[:1])
+    step = 1e-6 * torch.randn_like(images)
+    with torch.no_grad():
+        ahead, behind = (clip.encode_images(images + sign * step) @ text for sign in (1, -1))
+    torch.testing.assert_close((ahead - behind).sum() / 2, (whole * step).sum(), rtol=1e-4, atol=0)
 
 
 def test_a_batch_is_its_images_one_by_one(clip):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import FAMILIES
 
 import explain
 from explain.clip import Clip
@@ -118,7 +119,7 @@ def compare(clip, settings, layouts=(TWO, ONE), step=4):
 # --- the equations -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", ["vit", "resnet", "siglip"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_objective_is_the_paper(doubles, family):
     compare(doubles[family], replace(FEW, views=2))
 
@@ -141,7 +142,7 @@ def test_every_choice_is_the_paper(doubles, changes):
 @pytest.mark.parametrize(
     ("family", "heatmap"),
     [(f, h) for f in ("vit", "siglip") for h in ("relevance_all", "itsm", "eclip")]
-    + [("resnet", "itsm"), ("resnet", "eclip")],
+    + [(f, h) for f in ("resnet", "cnn") for h in ("itsm", "eclip")],
 )
 def test_every_heatmap_is_its_method(doubles, family, heatmap):
     settings = replace(FEW, views=2, heatmap=heatmap, lambda0=1.0, masked_views=False, coverage_weight=0.5)
@@ -277,15 +278,15 @@ def test_many_targets_cost_one_run_of_the_whole_views(clips, heatmap):
 
 
 @pytest.mark.parametrize("heatmap", list(HEATMAPS))
-@pytest.mark.parametrize("family", ["vit", "resnet", "siglip"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_every_heatmap_works_or_says_why_not(clips, family, heatmap):
     clip = clips[family]
     settings = replace(FEW, heatmap=heatmap)
     reason = explain.METHODS[heatmap].supports(clip)
     if reason is not None:
-        assert (family, heatmap) == ("resnet", "relevance_all")
+        assert (family, heatmap) in (("resnet", "relevance_all"), ("cnn", "relevance_all"))
         with pytest.raises(
-            ValueError, match="relevance_all does not work with resnet: it has a single attention"
+            ValueError, match=f"relevance_all does not work with {family}: it has one attention or none"
         ):
             BoxObjective(clip, [TWO], [1], settings)
         return

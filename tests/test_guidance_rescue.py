@@ -112,8 +112,8 @@ def test_the_loss_is_the_papers_score(doubles, words):
     found = TextObjective(clip, [PROMPT], [words], [0], settings)(image[None], 0)
     by_name = dict(heights(clip, PROMPT, image))
     expected = sum(by_name[name] for name in words) / len(words)
-    assert float(found.terms["words"]) == pytest.approx(-0.7 * expected)
-    assert float(found.total) == pytest.approx(float(found.terms["similarity"]) - 0.7 * expected)
+    assert float(found.terms["words"]) == pytest.approx(-0.7 * expected, rel=1e-10)
+    assert float(found.total) == pytest.approx(float(found.terms["similarity"]) - 0.7 * expected, rel=1e-10)
 
 
 def test_the_second_run_takes_the_noise_of_the_best_score(shelf, clip):

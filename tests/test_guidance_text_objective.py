@@ -12,7 +12,7 @@ from guidance.gradients import image_gradients
 from guidance.text_objective import TextObjective, TextSettings, read_words
 from guidance.views import draw_views
 
-FAMILIES = ("vit", "resnet", "siglip")
+FAMILIES = ("vit", "resnet", "siglip", "cnn")
 PROMPTS = ("a photo of a red cat", "two boats on the water")
 WORDS = ({"red": 1.0, "cat": 0.5}, ["boats", "water"])
 SEEDS = (5, 2**40)

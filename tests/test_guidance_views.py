@@ -41,7 +41,7 @@ def seen_through(homography, plane):
     found = torch.zeros_like(plane)
     for i in range(height):
         for j in range(width):
-            place = torch.tensor([(2 * j + 1) / width - 1, (2 * i + 1) / height - 1, 1.0])
+            place = torch.tensor([(2 * j + 1) / width - 1, (2 * i + 1) / height - 1, 1.0]).to(homography)
             x, y, w = (homography @ place).tolist()
             found[i, j] = oracle.bilinear(plane, x / w, y / w)
     return found
@@ -189,7 +189,7 @@ def test_how_often_and_how_far():
     assert float((erased > 0).float().mean()) == pytest.approx(0.7, abs=0.03)
     assert float(erased[erased > 0].min()) > 0.07
     assert float(erased.max()) < 0.45
-    colour = views.colour[0]
+    colour = views.colour[0].float()
     assert float(((colour - torch.eye(3)).abs().amax((1, 2)) > 1e-4).float().mean()) == pytest.approx(
         0.7, abs=0.03
     )

@@ -14,13 +14,15 @@ from explain.catalogue import MODELS
 from toyland import clip_models, evaluation
 from toyland.__main__ import main
 from toyland.batches import batches_of
+from toyland.captions import sample_captions
 from toyland.clip_data import CaptionedScenes, augmented
 from toyland.clip_models import load_what_fits
-from toyland.clip_training import ClipRecipe, ClipTraining, contrastive_loss
-from toyland.run import Progress, learning_rate, share_done
+from toyland.clip_training import ClipRecipe, ClipTraining
 from toyland.scene import sample_scene
-from toyland.tokenizer import CONTEXT_LENGTH, sample_captions, train_tokenizer
-from toyland.train import seconds
+from training.contrastive import contrastive_loss
+from training.options import seconds
+from training.run import Progress, learning_rate, share_done
+from training.tokenizer import CONTEXT_LENGTH, train_tokenizer
 
 BUILT_IN = {tower: MODELS / clip_models.model_name(tower) for tower in ("vit", "rn")}
 
@@ -28,7 +30,7 @@ BUILT_IN = {tower: MODELS / clip_models.model_name(tower) for tower in ("vit", "
 @pytest.fixture(scope="module")
 def tokenizer_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokenizer")
-    train_tokenizer(sample_captions(1500), folder)
+    train_tokenizer(sample_captions(1500), folder, clip_models.PIECES)
     return folder
 
 

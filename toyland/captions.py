@@ -11,7 +11,7 @@ from collections import Counter
 from random import Random
 
 from toyland.art import COLOURS, KINDS, PLACES
-from toyland.scene import Scene, Thing
+from toyland.scene import Scene, Thing, sample_scene
 from toyland.vocabulary import (
     CATEGORY_NOUNS,
     COLOUR_WORDS,
@@ -64,6 +64,12 @@ def plain_caption(scene: Scene) -> str:
     """Every thing with its colour, and the place: "a red cat and a blue car on the grass"."""
     phrases = [with_article(thing.phrase) for thing in scene.things]
     return f"{_listed(phrases)} {PLACE_PHRASES[scene.place][0]}"
+
+
+def sample_captions(count: int, seed: int = 0) -> list[str]:
+    """Captions of the first `count` training scenes."""
+    rng = Random(seed)
+    return [write_caption(sample_scene(number, "train"), rng) for number in range(count)]
 
 
 def write_caption(scene: Scene, rng: Random, colours: bool = True) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from open_clip.model import CLIP
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from toyland.tokenizer import CONTEXT_LENGTH, sample_captions, train_tokenizer
+from toyland.captions import sample_captions
+from training.checkpoints import save_half
+from training.tokenizer import CONTEXT_LENGTH, train_tokenizer
 
 MEAN = STD = (0.5, 0.5, 0.5)
 EMBED_DIM = 128
@@ -25,6 +27,7 @@ VISION_CFGS: dict[str, dict[str, Any]] = {
 }
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "words.txt")
 CAPTIONS_FOR_TOKENIZER = 40_000
+PIECES = 1024  # of the tokenizer
 
 
 def model_name(tower: str) -> str:
@@ -53,7 +56,7 @@ def new_model(tower: str, tokenizer_directory: Path, image_size: int | None = No
 def prepare_tokenizer(directory: Path) -> None:
     """Put tokenizer files into a model directory: trained on captions of the training split, once."""
     if not all((directory / name).is_file() for name in TOKENIZER_FILES):
-        train_tokenizer(sample_captions(CAPTIONS_FOR_TOKENIZER), directory)
+        train_tokenizer(sample_captions(CAPTIONS_FOR_TOKENIZER), directory, PIECES)
 
 
 def copy_tokenizer(source: Path, directory: Path) -> None:
@@ -75,10 +78,7 @@ def write_config(tower: str, directory: Path, image_size: int | None = None) -> 
 
 def save_weights(state: dict[str, torch.Tensor], directory: Path) -> None:
     """Write weights as fp16 safetensors beside the configuration: an open_clip `local-dir:` checkpoint."""
-    half = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in state.items()}
-    partial = directory / "open_clip_model.safetensors.partial"
-    save_file(half, partial)
-    partial.replace(directory / "open_clip_model.safetensors")
+    save_half(state, directory / "open_clip_model.safetensors")
 
 
 def load_what_fits(model: torch.nn.Module, directory: Path) -> list[str]:

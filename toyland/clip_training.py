@@ -18,8 +18,9 @@ from explain.towers import text_features
 from toyland.batches import batches_of
 from toyland.clip_data import Batch, CaptionedScenes, augmented
 from toyland.clip_models import load_what_fits, new_model, prepare_tokenizer, save_weights, write_config
-from toyland.run import Recipe, Run, check_folder
 from toyland.scene import USUAL_SHARE
+from training.contrastive import contrastive_loss
+from training.run import Recipe, Run, check_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +39,6 @@ class ClipRecipe(Recipe):
     @property
     def identity(self) -> dict[str, Any]:
         return {"tower": self.tower, "pixels": self.pixels}
-
-
-def contrastive_loss(
-    image: torch.Tensor, text: torch.Tensor, scale: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Symmetric InfoNCE of unit vectors (B, D), and the share of pictures whose own caption scores highest."""
-    logits = scale.float() * image.float() @ text.float().T
-    target = torch.arange(len(logits), device=logits.device)
-    loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-    return loss, (logits.argmax(dim=1) == target).float().mean()
 
 
 def optimizers(model: torch.nn.Module, recipe: ClipRecipe) -> list[torch.optim.Optimizer]:

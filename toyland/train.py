@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from toyland.scene import USUAL_SHARE
-
-Commands = Any  # argparse's private type of what add_subparsers returns
+from training import options
+from training.options import Commands
 
 
 def add_training(commands: Commands) -> None:
@@ -18,22 +15,24 @@ def add_training(commands: Commands) -> None:
     models = commands.add_parser("train", help="train a built-in model").add_subparsers(
         required=True, metavar="model"
     )
-    _add_clip(_model(models, "clip", "picture-caption matching", train_clip, batch=256, lr=1e-3))
+    _add_clip(options.add_model(models, "clip", "picture-caption matching", train_clip, batch=256, lr=1e-3))
     for name, about, train in (
         ("autoencoder", "toy-sd's pictures to latents and back", train_autoencoder),
         ("vqgan", "pictures to codes and back", train_vqgan),
     ):
-        command = _model(models, name, about, train, batch=8, lr=2e-3)
+        command = options.add_model(models, name, about, train, batch=8, lr=2e-3)
         command.add_argument("--start-from", type=Path, help="an autoencoder's folder to take the weights of")
         _add_crop(command)
-    command = _model(models, "sd", "pictures from prompts", train_sd, batch=32, lr=5e-4)
+    command = options.add_model(models, "sd", "pictures from prompts", train_sd, batch=32, lr=5e-4)
     command.add_argument("--autoencoder", type=Path, required=True, help="the folder of its autoencoder")
     command.add_argument("--start-from", type=Path, help="a toy-sd folder to take the weights of")
     command.add_argument("--alone", type=int, default=40_000, help="scenes of the single-thing curriculum")
     command.add_argument("--crops", type=float, default=1.0, help="which share of the batches, with --crop")
     command.add_argument("--reuse", type=int, default=4, help="how often a scene is seen, with other noise")
     _add_crop(command)
-    command = _model(models, "detector", "finds things in pictures", train_detector, batch=64, lr=2e-3)
+    command = options.add_model(
+        models, "detector", "finds things in pictures", train_detector, batch=64, lr=2e-3
+    )
     command.add_argument("--width", type=int, default=32, help="channels of the first layers")
 
 
@@ -41,7 +40,7 @@ def train_clip(arguments: argparse.Namespace) -> None:
     """Train one tower; the folder then holds an open_clip checkpoint."""
     from toyland.clip_models import VISION_CFGS, copy_tokenizer
     from toyland.clip_training import ClipRecipe, ClipTraining
-    from toyland.run import follow
+    from training.run import follow
 
     if arguments.zoom < 1:
         raise ValueError(f"zoom {arguments.zoom} is below 1")
@@ -49,7 +48,7 @@ def train_clip(arguments: argparse.Namespace) -> None:
         if not 0 <= getattr(arguments, name) <= 1:
             raise ValueError(f"{name.replace('_', '-')} {getattr(arguments, name)} is no share from 0 to 1")
     recipe = ClipRecipe(
-        **_shared(arguments),
+        **options.shared(arguments),
         tower=arguments.tower,
         pixels=arguments.pixels or VISION_CFGS[arguments.tower]["image_size"],
         alone=arguments.alone,
@@ -58,10 +57,10 @@ def train_clip(arguments: argparse.Namespace) -> None:
         usual_share=arguments.usual_share,
         muon_lr=arguments.muon_lr,
     )
-    folder = _folder(arguments, f"clip-{arguments.tower}")
+    folder = options.folder(arguments, f"clip-{arguments.tower}")
     if arguments.start_from:
         copy_tokenizer(arguments.start_from, folder)
-    follow(ClipTraining(recipe, folder, _device(arguments), arguments.start_from), arguments.resume)
+    follow(ClipTraining(recipe, folder, options.device(arguments), arguments.start_from), arguments.resume)
 
 
 def train_autoencoder(arguments: argparse.Namespace) -> None:
@@ -76,26 +75,28 @@ def train_vqgan(arguments: argparse.Namespace) -> None:
 
 def _train_autoencoder(arguments: argparse.Namespace, family: str) -> None:
     from toyland.generators.autoencoder import AutoencoderRecipe, AutoencoderTraining
-    from toyland.run import follow
+    from training.run import follow
 
-    recipe = AutoencoderRecipe(**_shared(arguments), family=family, crop=arguments.crop)
-    folder = _folder(arguments, f"autoencoder-{family}")
-    follow(AutoencoderTraining(recipe, folder, _device(arguments), arguments.start_from), arguments.resume)
+    recipe = AutoencoderRecipe(**options.shared(arguments), family=family, crop=arguments.crop)
+    folder = options.folder(arguments, f"autoencoder-{family}")
+    follow(
+        AutoencoderTraining(recipe, folder, options.device(arguments), arguments.start_from), arguments.resume
+    )
 
 
 def train_sd(arguments: argparse.Namespace) -> None:
     """Train toy-sd; the folder then holds a Stable Diffusion pipeline."""
     from toyland.generators.diffusion_training import DiffusionRecipe, DiffusionTraining
-    from toyland.run import follow
+    from training.run import follow
 
     recipe = DiffusionRecipe(
-        **_shared(arguments),
+        **options.shared(arguments),
         alone=arguments.alone,
         crop=arguments.crop,
         crops=arguments.crops,
         reuse=arguments.reuse,
     )
-    folder, device = _folder(arguments, "sd"), _device(arguments)
+    folder, device = options.folder(arguments, "sd"), options.device(arguments)
     training = DiffusionTraining(recipe, folder, device, arguments.autoencoder, arguments.start_from)
     follow(training, arguments.resume)
 
@@ -103,48 +104,11 @@ def train_sd(arguments: argparse.Namespace) -> None:
 def train_detector(arguments: argparse.Namespace) -> None:
     """Train the detector."""
     from toyland.detector.training import DetectorRecipe, DetectorTraining
-    from toyland.run import follow
+    from training.run import follow
 
-    recipe = DetectorRecipe(**_shared(arguments), width=arguments.width)
-    training = DetectorTraining(recipe, _folder(arguments, "detector"), _device(arguments))
+    recipe = DetectorRecipe(**options.shared(arguments), width=arguments.width)
+    training = DetectorTraining(recipe, options.folder(arguments, "detector"), options.device(arguments))
     follow(training, arguments.resume)
-
-
-def seconds(budget: str) -> float:
-    """ "90s", "60m" or "2h" in seconds. ValueError for anything else."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", budget)
-    if not match or float(match[1]) == 0:
-        raise ValueError(f"budget {budget!r} is not a time; write it as 90s, 60m or 2h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
-
-
-def _model(
-    models: Commands,
-    name: str,
-    about: str,
-    command: Callable[[argparse.Namespace], None],
-    batch: int,
-    lr: float,
-) -> argparse.ArgumentParser:
-    """A training's command with the options that all have."""
-    parser: argparse.ArgumentParser = models.add_parser(name, help=about)
-    parser.add_argument("--budget", default="60m", help="time to spend in all: 90s, 60m, 2h")
-    parser.add_argument(
-        "--pictures", type=int, default=0, help="stop after so many, for runs to be compared (0: no limit)"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on from the folder's last state, if there is one"
-    )
-    parser.add_argument("--batch", type=int, default=batch)
-    parser.add_argument("--lr", type=float, default=lr)
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    parser.add_argument("--workers", type=int, default=1, help="drawing processes")
-    parser.add_argument("--threads", type=int, default=0, help="torch threads (0: torch's default)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path, help="folder of the run (default: under runs)")
-    parser.set_defaults(command=command)
-    return parser
 
 
 def _add_crop(command: argparse.ArgumentParser) -> None:
@@ -166,27 +130,3 @@ def _add_clip(command: argparse.ArgumentParser) -> None:
         "--usual-share", type=float, default=USUAL_SHARE, help="how often a thing is where it belongs"
     )
     command.add_argument("--muon-lr", type=float, default=0.01, help="rate for the blocks' matrices")
-
-
-def _shared(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The fields of a recipe that all trainings have."""
-    import torch
-
-    if arguments.pictures < 0:
-        raise ValueError(f"{arguments.pictures} pictures are less than none")
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    names = ("pictures", "batch", "lr", "seed", "precision", "workers")
-    return {name: getattr(arguments, name) for name in names} | {"budget": seconds(arguments.budget)}
-
-
-def _device(arguments: argparse.Namespace) -> str:
-    import torch
-
-    if arguments.device != "auto":
-        return str(arguments.device)
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _folder(arguments: argparse.Namespace, name: str) -> Path:
-    return arguments.output or Path("runs") / name

@@ -1,10 +1,10 @@
 """The towers of open_clip, opened: the only place that knows their insides.
 
-`image.py` holds the generic functions and `vit.py`, `resnet.py`, `siglip.py` what differs; `text.py` the
-text tower.
+`image.py` holds the generic functions and `vit.py`, `resnet.py`, `siglip.py`, `timm_cnn.py` what differs; `text.py`
+the text tower.
 """
 
-from explain.towers import resnet, siglip, vit  # noqa: F401  (registers the families)
+from explain.towers import resnet, siglip, timm_cnn, vit  # noqa: F401  (registers the families)
 from explain.towers.image import (
     FAMILIES,
     Layers,

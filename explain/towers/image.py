@@ -1,4 +1,5 @@
-"""Image towers as two steps: the generic functions, dispatched on the class of the tower.
+"""Image towers as two steps: the generic functions, dispatched on the class of the tower (in timm's wrapper, of what
+it wraps).
 
 Every supported image tower is read as two steps, dispatched on its class:
 
@@ -16,10 +17,12 @@ Differs from the papers: none gives ViT, ResNet and SigLIP one read-out; see eac
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import singledispatch, wraps
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 
 
@@ -39,12 +42,13 @@ class Shape:
 
     `layers`: how many attentions run in trunk and pool together. `prefix`: rows before the patches in the
     columns of the last attention. `skips`: whether a skip connection goes round the last attention (not
-    round a pool).
+    round a pool). `attends`: whether the last attention weighs patches; a mean gives all the same weight.
     """
 
     layers: int
     prefix: int
     skips: bool
+    attends: bool = True
 
 
 # What is alike in all towers of a family; the number of layers stands for "several" or "one".
@@ -52,6 +56,7 @@ FAMILIES = {
     "ViT": Shape(layers=12, prefix=1, skips=True),
     "ResNet": Shape(layers=1, prefix=1, skips=False),
     "SigLIP": Shape(layers=13, prefix=0, skips=False),
+    "CNN": Shape(layers=1, prefix=0, skips=False, attends=False),
 }
 
 
@@ -99,28 +104,44 @@ class Parts:
         return query, key, value
 
 
-@singledispatch
+def tower_dispatch(function: Callable[..., Any]) -> Any:
+    """`singledispatch` on the tower's class; timm's wrapper is one class for all, so there on that of its trunk."""
+    generic = singledispatch(function)
+
+    @wraps(function)
+    def call(visual: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        inner = visual.trunk if isinstance(visual, TimmModel) else visual
+        return generic.dispatch(type(inner))(visual, *args, **kwargs)
+
+    call.register = generic.register
+    return call
+
+
+@tower_dispatch
 def refusal(visual: nn.Module) -> str | None:
     """Why this image tower cannot be opened, or None if it can."""
+    timm = isinstance(visual, TimmModel)
+    name = f"timm's {type(visual.trunk).__name__}" if timm else type(visual).__name__
     return (
-        f"{type(visual).__name__} towers cannot be opened here; those that can: VisionTransformer with a class token, "
-        "ModifiedResNet, SigLIP (timm's VisionTransformer with an attention pool)"
+        f"{name} towers cannot be opened here; those that can: VisionTransformer with a class token, "
+        "ModifiedResNet, SigLIP (timm's VisionTransformer with an attention pool), timm's EfficientNet, ConvNeXt, "
+        "RegNet and ResNet with a mean pool"
     )
 
 
-@singledispatch
+@tower_dispatch
 def shape(visual: nn.Module) -> Shape:
     """The number of attentions, prefix rows and kind of the last attention."""
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def trunk(visual: nn.Module, images: Tensor) -> Tokens:
     """Everything before the last attention: images (B, 3, H, W), normalised -> tokens (B, N, D)."""
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def seen(visual: nn.Module, tokens: Tokens) -> Tensor:
     """The tokens as the last attention sees them (B, N, D), after its own layer norm: the activations of
     Grad-CAM.
@@ -128,7 +149,7 @@ def seen(visual: nn.Module, tokens: Tokens) -> Tensor:
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def pool(visual: nn.Module, tokens: Tokens, activations: Tensor | None = None) -> Tensor:
     """The last attention for the pooled row alone, and the head: (B, D), not normalised, equal to
     `visual(images)`.
@@ -138,7 +159,7 @@ def pool(visual: nn.Module, tokens: Tokens, activations: Tensor | None = None) -
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def dense(visual: nn.Module, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
     """Dense tokens in the joint space (B, h * w, D), not normalised. `rn_dense` matters to ModifiedResNet
     alone.
@@ -146,19 +167,19 @@ def dense(visual: nn.Module, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def layers(visual: nn.Module, images: Tensor) -> Layers:
     """`trunk` and `pool` in one run with every attention open; gradients must be enabled."""
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def last_block(visual: nn.Module, tokens: Tokens) -> Tensor:
     """All tokens (B, N, D) after the block that the last attention belongs to, before the head."""
     raise ValueError(f"{type(visual).__name__} towers have no block round their last attention")
 
 
-@singledispatch
+@tower_dispatch
 def value_blocks(visual: nn.Module, hidden: Sequence[Tensor]) -> Tensor:
     """CLIP Surgery's second path through blocks that `hidden` (B, N, D) enters: values mixed by how alike they
     are, added up without MLPs. The tokens (B, N, D) that it ends with, before the head.
@@ -166,13 +187,13 @@ def value_blocks(visual: nn.Module, hidden: Sequence[Tensor]) -> Tensor:
     raise ValueError(f"{type(visual).__name__} towers have no blocks with a class token")
 
 
-@singledispatch
+@tower_dispatch
 def read_out(visual: nn.Module, hidden: Tensor) -> Tensor:
     """Tokens between two blocks (B, N, D) through the head, as if no block came after: (B, N, D')."""
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def head_input(visual: nn.Module, tokens: Tokens) -> Tensor:
     """What the last linear projection to the joint space is given (B, 1 + P, D'), the pooled row first.
 
@@ -182,19 +203,19 @@ def head_input(visual: nn.Module, tokens: Tokens) -> Tensor:
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def head(visual: nn.Module) -> tuple[Tensor, Tensor]:
     """That projection's weight (D', D) and bias (D,)."""
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def parts(visual: nn.Module, tokens: Tokens) -> Parts:
     """The last attention, taken to pieces."""
     raise ValueError(refusal(visual))
 
 
-@singledispatch
+@tower_dispatch
 def cam_layer(visual: nn.Module) -> nn.Module:
     """The module whose output is `seen`: the layer that a Grad-CAM library is given."""
     raise ValueError(refusal(visual))
@@ -218,3 +239,14 @@ def grid_of(images: Tensor, patch: tuple[int, int]) -> tuple[int, int]:
     if size[0] % patch[0] or size[1] % patch[1] or 0 in size:
         raise ValueError(f"image size {tuple(size)} must be a multiple of the patch size {tuple(patch)}")
     return size[0] // patch[0], size[1] // patch[1]
+
+
+def rows_of(maps: Tensor) -> Tensor:
+    """The places of maps (B, D, h, w) as rows (B, h * w, D).
+
+    Their gradient comes back contiguous: of one image it would have strides that pass for channels last, of which torch
+    (2.14) makes a wrong gradient in a batch norm on the CPU.
+    """
+    if maps.requires_grad:
+        maps.register_hook(Tensor.contiguous)
+    return maps.flatten(2).transpose(1, 2)

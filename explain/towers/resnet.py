@@ -22,6 +22,7 @@ from explain.towers.image import (
     read_out,
     refusal,
     resample,
+    rows_of,
     seen,
     shape,
     trunk,
@@ -47,7 +48,7 @@ def _(visual: ModifiedResNet, images: Tensor) -> Tokens:
     x = visual.stem(images)
     for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
         x = stage(x)
-    return Tokens(x.flatten(2).transpose(1, 2), grid)
+    return Tokens(rows_of(x), grid)
 
 
 @seen.register

@@ -1,7 +1,6 @@
 """SigLIP: timm's VisionTransformer without a class token, an attention pool whose query is learned."""
 
 import torch
-from open_clip.timm_model import TimmModel
 from timm.layers import AttentionPoolLatent
 from timm.models.vision_transformer import VisionTransformer as TimmVisionTransformer
 from torch import Tensor, nn
@@ -30,10 +29,10 @@ from explain.towers.image import (
 
 
 @refusal.register
-def _(visual: TimmModel) -> str | None:
+def _(visual: TimmVisionTransformer) -> str | None:
     trunk_ = visual.trunk
-    if not isinstance(trunk_, TimmVisionTransformer) or not isinstance(trunk_.attn_pool, AttentionPoolLatent):
-        return f"timm towers of type {type(trunk_).__name__} cannot be opened here; allowed: SigLIP's VisionTransformer"
+    if not isinstance(trunk_.attn_pool, AttentionPoolLatent):
+        return "timm's VisionTransformer can be opened here with SigLIP's attention pool alone"
     pool_ = trunk_.attn_pool
     if trunk_.num_prefix_tokens or pool_.latent_len != 1 or pool_.pos_embed is not None or len(visual.head):
         return (
@@ -43,12 +42,12 @@ def _(visual: TimmModel) -> str | None:
 
 
 @shape.register
-def _(visual: TimmModel) -> Shape:
+def _(visual: TimmVisionTransformer) -> Shape:
     return Shape(layers=len(visual.trunk.blocks) + 1, prefix=0, skips=False)
 
 
 @trunk.register
-def _(visual: TimmModel, images: Tensor) -> Tokens:
+def _(visual: TimmVisionTransformer, images: Tensor) -> Tokens:
     x, grid = _embed(visual, images)
     for block in visual.trunk.blocks:
         x = block(x)
@@ -56,7 +55,7 @@ def _(visual: TimmModel, images: Tensor) -> Tokens:
 
 
 @layers.register
-def _(visual: TimmModel, images: Tensor) -> Layers:
+def _(visual: TimmVisionTransformer, images: Tensor) -> Layers:
     x, grid = _embed(visual, images)
     hidden = [x]
     with AttentionRecorder() as recorder:
@@ -68,17 +67,17 @@ def _(visual: TimmModel, images: Tensor) -> Layers:
 
 
 @seen.register
-def _(visual: TimmModel, tokens: Tokens) -> Tensor:
+def _(visual: TimmVisionTransformer, tokens: Tokens) -> Tensor:
     return tokens.values
 
 
 @pool.register
-def _(visual: TimmModel, tokens: Tokens, activations: Tensor | None = None) -> Tensor:
+def _(visual: TimmVisionTransformer, tokens: Tokens, activations: Tensor | None = None) -> Tensor:
     return _timm_head(visual, visual.trunk.attn_pool(tokens.values if activations is None else activations))
 
 
 @dense.register
-def _(visual: TimmModel, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
+def _(visual: TimmVisionTransformer, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
     """The pool of a patch that can look at itself alone: p = proj(v), p + mlp(norm(p)). Ours: no paper
     gives it.
     """
@@ -87,25 +86,25 @@ def _(visual: TimmModel, tokens: Tokens, rn_dense: str = "attn") -> Tensor:
 
 
 @read_out.register
-def _(visual: TimmModel, hidden: Tensor) -> Tensor:
+def _(visual: TimmVisionTransformer, hidden: Tensor) -> Tensor:
     """As `dense`: through the trunk's last norm and the pool's value path."""
     return dense(visual, Tokens(visual.trunk.norm(hidden), (0, 0)))
 
 
 @head_input.register
-def _(visual: TimmModel, tokens: Tokens) -> Tensor:
+def _(visual: TimmVisionTransformer, tokens: Tokens) -> Tensor:
     """SigLIP ends in an MLP: its output, to which `head` adds nothing."""
     return torch.cat([pool(visual, tokens).unsqueeze(1), dense(visual, tokens)], dim=1)
 
 
 @head.register
-def _(visual: TimmModel) -> tuple[Tensor, Tensor]:
+def _(visual: TimmVisionTransformer) -> tuple[Tensor, Tensor]:
     width = visual.trunk.attn_pool.proj.weight
     return torch.eye(len(width)).to(width), width.new_zeros(len(width))
 
 
 @parts.register
-def _(visual: TimmModel, tokens: Tokens) -> Parts:
+def _(visual: TimmVisionTransformer, tokens: Tokens) -> Parts:
     """One learned query. Where the pool normalises queries and keys, these are the normalised ones."""
     pool_ = visual.trunk.attn_pool
     query = pool_.q(pool_.latent.expand(len(tokens.values), -1, -1))
@@ -120,11 +119,11 @@ def _(visual: TimmModel, tokens: Tokens) -> Parts:
 
 
 @cam_layer.register
-def _(visual: TimmModel) -> nn.Module:
+def _(visual: TimmVisionTransformer) -> nn.Module:
     return visual.trunk.norm
 
 
-def _embed(visual: TimmModel, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
+def _embed(visual: TimmVisionTransformer, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
     """The tokens (B, N, D) that enter the first block, and the grid."""
     vit = visual.trunk
     grid = grid_of(images, vit.patch_embed.patch_size)
@@ -134,7 +133,7 @@ def _embed(visual: TimmModel, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
     ), grid
 
 
-def _finish(visual: TimmModel, x: Tensor) -> Tensor:
+def _finish(visual: TimmVisionTransformer, x: Tensor) -> Tensor:
     """What the pool does after its attention's projection, and the head."""
     attn_pool = visual.trunk.attn_pool
     if attn_pool.mlp is not None:
@@ -142,5 +141,5 @@ def _finish(visual: TimmModel, x: Tensor) -> Tensor:
     return _timm_head(visual, x)
 
 
-def _timm_head(visual: TimmModel, pooled: Tensor) -> Tensor:
+def _timm_head(visual: TimmVisionTransformer, pooled: Tensor) -> Tensor:
     return visual.trunk.head(visual.trunk.fc_norm(pooled))

@@ -18,8 +18,8 @@ from toyland.batches import NumberedBatches, batches_of
 from toyland.clip_data import augmented
 from toyland.detector.model import GRID, PIXELS, Detector, centres, corners, save_detector
 from toyland.drawing import draw_scene, scene_masks
-from toyland.run import Recipe, Run, adamw
 from toyland.scene import Scene, sample_scene
+from training.run import Recipe, Run, adamw
 
 SPLIT = "balanced"  # every kind in every colour and place: a judge must not be surprised
 FIRST = 500_000_000  # far from what the app draws

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from toyland.batches import batches_of
 from toyland.generators.scenes import DrawnScenes, as_images
-from toyland.run import Recipe, Run, adamw
+from training.run import Recipe, Run, adamw
 
 PIXELS = 64
 CHANNELS = 8  # of the latents

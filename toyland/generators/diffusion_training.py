@@ -20,7 +20,7 @@ from toyland.generators.autoencoder import PIXELS
 from toyland.generators.diffusion import Denoiser, new_scheduler, save_pipeline
 from toyland.generators.prompts import CONTEXT_LENGTH, caption_tokenizer
 from toyland.generators.scenes import Batch, DrawnScenes, as_images
-from toyland.run import Recipe, Run, adamw
+from training.run import Recipe, Run, adamw
 
 POOL = 4096  # scenes
 UNCONDITIONAL = 0.1  # how many prompts are left out

@@ -1,6 +1,4 @@
-"""What every training of a built-in model shares: a budget, averaged weights, a state to resume from. It runs the same
-on CPU and GPU, stops at its budget, and goes on where it stopped.
-"""
+"""Runs a training of a built-in model: a budget, averaged weights, a state to resume from. The same on CPU and GPU."""
 
 from __future__ import annotations
 

@@ -1,0 +1,49 @@
+"""Photographs for the commands of `explain`: with masks to measure on, with captions to train ECLIP on.
+
+`python -m explain evaluate --data photographs` and `train-eclip --data photographs` find these two by name. The folder
+is that of TOKENLIGHT_PHOTOS.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+from explain.eclip_training import Captioned
+from explain.images import read_image
+from explain.measuring.subjects import Subject
+from photographs.data import subjects, training_photos
+
+SPLITS = {"validation": "choose", "test": "report"}
+
+
+def data_folder(given: Path | None = None) -> Path:
+    """The folder of photographs: the given one, or that of TOKENLIGHT_PHOTOS. ValueError where there is none."""
+    named = os.environ.get("TOKENLIGHT_PHOTOS", "").strip()
+    folder = given or (Path(named) if named else None)
+    if folder is None or not folder.is_dir():
+        where = "no folder was named" if folder is None else f"there is no folder {str(folder)!r}"
+        raise ValueError(f"{where}; give the folder of photographs as --data or in TOKENLIGHT_PHOTOS")
+    return folder
+
+
+def labelled(split: str, size: tuple[int, int], count: int, first: int = 0) -> Iterator[Subject]:
+    """`count` photographs with masks from number `first`: "validation" to choose on, "test" to report. `size` is not
+    used: photographs have their own.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}; choose from {', '.join(SPLITS)}")
+    return islice(subjects(data_folder(), SPLITS[split]), first, first + count)
+
+
+def captioned(size: tuple[int, int]) -> Iterator[Captioned]:
+    """The training photographs, each with one of its captions, again and again in another order. Endless."""
+    photos = [photo for photo in training_photos(data_folder()) if photo.captions]
+    rng = Random(0)
+    while True:
+        rng.shuffle(photos)
+        for photo in photos:
+            yield Captioned(read_image(photo.path), rng.choice(photo.captions))
