@@ -25,6 +25,7 @@ from explain.measuring.sanity import RandomModel
 from explain.measuring.stretches import borders
 from explain.measuring.subjects import Subject, Thing
 from explain.measuring.text import as_text
+from explain.methods import METHODS
 from explain.metrics import msc
 
 
@@ -187,9 +188,8 @@ def test_pictures_without_a_caption_are_left_out(clips):
 
 
 def test_the_random_model_is_asked_as_the_trained_one(clip):
-    methods = choose(
-        clip, ["itsm", "attention", "relevance_all"] if clip.name != "resnet" else ["itsm", "attention"]
-    )
+    names = ["itsm", "attention", "relevance_all"]
+    methods = choose(clip, [name for name in names if METHODS[name].supports(clip) is None])
     random = RandomModel(clip, methods, seed=5)
     (seen,) = seen_by(clip, [method.name for method in methods], void=True)
     entry, images, _ = forwards(random.clip, lambda: random.entry(seen))
@@ -297,7 +297,7 @@ def test_shift_is_what_it_says(clip, void):
     torch.testing.assert_close(own, seen.encoding.features[0], atol=1e-4, rtol=1e-4)
     assert len(found["text"]) == 2
     for depth, heatmap, thing in zip(found["depth"], seen.maps["itsm"], subject.things, strict=True):
-        assert len(depth) == (1 if clip.name == "resnet" else 2 if clip.name == "siglip" else 3)
+        assert len(depth) == {"vit": 3, "siglip": 2, "resnet": 1, "cnn": 1}[clip.name]
         assert depth[-1] == pytest.approx(msc(heatmap, thing.mask, subject.valid), abs=2e-3)
 
 
@@ -320,7 +320,7 @@ def test_a_shift_profile_has_honest_gaps(clip):
     entries = [shift_profile.shift_entry(seen) for seen in seen_by(clip, ["itsm"], count=3)]
     found = shift_profile.summary([*entries, None])
     assert found["pictures"] == 3
-    if clip.name == "resnet":
+    if clip.name in ("resnet", "cnn"):
         assert found["depth"] is None
     else:
         assert [row["block"] for row in found["depth"]] == list(range(1, len(entries[0]["depth"][0]) + 1))
