@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +125,7 @@ def _rows(data: Path, name: str, columns: int) -> list[tuple[str, ...]]:
     return rows
 
 
-def _grouped(data: Path, folder: str, rows: list[tuple[str, ...]]) -> list[Photo]:
+def _grouped(data: Path, folder: str, rows: Sequence[tuple[str, ...]]) -> list[Photo]:
     """Rows (file, kind, text) as photographs, sorted by name."""
     texts: dict[str, dict[str, list[str]]] = defaultdict(lambda: {"caption": [], "statement": []})
     for file, kind, text in rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from torch import Tensor
 from explain import Clip, read_image
 from explain.measuring.intervals import DRAWS
 from explain.measuring.maps import Scores, as_row, evaluate
-from explain.metrics import measure
 from photographs.data import COMMON, masked_photos, retrieval_photos, subjects, with_article
 
 BATCH = 32
@@ -25,11 +25,14 @@ RANKS = (1, 5, 10)
 GAUSSIAN = 0.25  # of the side, the spread of the dot in the centre
 
 
-def evaluate_photos(clip: Clip, data: Path, half: str, methods: Sequence[str] = ("itsm",)) -> dict[str, object]:
+def evaluate_photos(clip: Clip, data: Path, half: str, methods: Sequence[str] = ("itsm",)) -> dict[str, Any]:
     """All figures of a model on one half. Shares in [0, 1]."""
-    return {"model": clip.name, "half": half} | retrieval(clip, data, half) | naming(clip, data, half) | {
-        "maps": maps(clip, data, half, methods)
-    }
+    return (
+        {"model": clip.name, "half": half}
+        | retrieval(clip, data, half)
+        | naming(clip, data, half)
+        | {"maps": maps(clip, data, half, methods)}
+    )
 
 
 def retrieval(clip: Clip, data: Path, half: str) -> dict[str, float]:
@@ -57,7 +60,11 @@ def naming(clip: Clip, data: Path, half: str) -> dict[str, float]:
     common = [name for name in names if len(there[name]) >= COMMON]
     precisions = [average_precision(scores[:, names.index(name)], there[name]) for name in common]
     # The largest object that covers no more of the picture than is measured: a table that fills it names nothing.
-    largest = {number: max(masks, key=lambda name: masks[name].sum()) for number, (_, masks) in enumerate(photos) if masks}
+    largest = {
+        number: max(masks, key=lambda name: masks[name].sum())
+        for number, (_, masks) in enumerate(photos)
+        if masks
+    }
     return {
         "presence": _round(np.mean(precisions)),
         "chance": _round(np.mean([len(there[name]) / len(photos) for name in common])),
@@ -107,10 +114,14 @@ def class_interval(rows: Sequence[tuple[str, float]], seed: int = 0) -> tuple[fl
 
 
 def _row(scored: Scores, dot: Scores) -> dict[str, object]:
-    row: dict[str, object] = {"method": scored.method, "subjects": sum(map(len, _common(scored.hits).values()))}
+    row: dict[str, object] = {
+        "method": scored.method,
+        "subjects": sum(map(len, _common(scored.hits).values())),
+    }
     for name, ours, theirs in (("msc", scored.contrasts, dot.contrasts), ("pointing", scored.hits, dot.hits)):
         row[name] = _round(class_mean(ours))
-        row[f"{name}_person"] = _round(np.mean([value for kind, value in ours if kind == "person"]))
+        people = [value for kind, value in ours if kind == "person"]
+        row[f"{name}_person"] = _round(np.mean(people)) if people else None
         if scored is not dot:
             paired = [(kind, a - b) for (kind, a), (_, b) in zip(ours, theirs, strict=True)]
             row[f"{name}_over_dot"] = [_round(x) for x in (class_mean(paired), *class_interval(paired))]
@@ -145,5 +156,5 @@ def _share(hits: Tensor) -> float:
     return _round(hits.float().mean().item())
 
 
-def _round(value: float) -> float:
+def _round(value: float | np.floating) -> float:
     return round(float(value), 4)

@@ -113,7 +113,7 @@ def tower_dispatch(function: Callable[..., Any]) -> Any:
         inner = visual.trunk if isinstance(visual, TimmModel) else visual
         return generic.dispatch(type(inner))(visual, *args, **kwargs)
 
-    call.register = generic.register
+    call.register = generic.register  # type: ignore[attr-defined]
     return call
 
 

@@ -1,0 +1,59 @@
+"""What captions say is there: their words and pairs of words, and which photographs have them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from random import Random
+
+from explain.contentwords import is_content
+from photographs.data import Photo
+from photographs.names import in_a_sentence
+
+RARE = 15  # photographs that a term needs
+COMMON = 0.5  # of all photographs, from which a term says nothing
+_PEOPLE = (
+    "man woman boy girl men women boys girls people child children kid kids lady guy player person baby toddler "
+    "skateboarder surfer skier snowboarder couple crowd biker cyclist climber adults persons ladies guys players team "
+    "female male teenager rider skater batter catcher family friends group toddlers teenagers students swimmer dancer "
+    "runner hiker singer soldier soldiers police officer fisherman cowboy chef workers worker pedestrians surfers "
+    "skiers"
+)
+PEOPLE = frozenset(_PEOPLE.split())
+_TERM = re.compile(r"[a-z]+(?:'[a-z]+)?")
+
+
+def terms(text: str) -> set[str]:
+    """The content words of a caption and its pairs of neighbouring content words; "person" where it names people."""
+    words = _TERM.findall(text.lower())
+    found = {word for word in words if is_content(word) and len(word) > 1}
+    found |= {f"{a} {b}" for a, b in pairwise(words) if is_content(a) and is_content(b)}
+    return found | ({"person"} if found & PEOPLE else set())
+
+
+class Vocabulary:
+    """The terms that enough photographs have, and of every photograph the numbers of its own."""
+
+    def __init__(self, photos: Sequence[Photo]) -> None:
+        each = [set().union(*map(terms, (*photo.captions, *photo.statements))) for photo in photos]
+        counts = Counter(term for found in each for term in found)
+        most = COMMON * len(photos)
+        self.terms = sorted(
+            term for term, count in counts.items() if RARE <= count < most or (term == "person" and count)
+        )
+        numbers = {term: number for number, term in enumerate(self.terms)}
+        self.of = [sorted(numbers[term] for term in found if term in numbers) for found in each]
+
+    def text(self, number: int, rng: Random) -> str:
+        """A term as a prompt."""
+        term = self.terms[number]
+        return rng.choice((term, f"the {term}")) if term.endswith("s") else in_a_sentence(term, rng)
+
+
+def caption_of(photo: Photo, rng: Random) -> str:
+    """One of a photograph's captions, or now and then, or where it has none, one or two of its statements."""
+    if photo.statements and (not photo.captions or rng.random() < 0.3):
+        return " , ".join(rng.sample(photo.statements, min(len(photo.statements), rng.choice((1, 2)))))
+    return rng.choice(photo.captions)

@@ -1,0 +1,236 @@
+"""Trains `photo`: a text tower from scratch and a linear head on a frozen trunk. Captions, names, and places.
+
+    L = L_captions + w_names L_names + w_places L_places + w_terms L_terms
+
+L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: the same of classes' features and names
+(`names.py`). For the other two, a photograph's score with a text is a soft maximum over its P places,
+
+    s(x, t) = 1/tau log( 1/P sum_p exp(tau cos(e_p, t)) )
+
+so that a few places are enough, as in multiple-instance learning. L_places: InfoNCE of that score for captions.
+L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from open_clip import get_tokenizer
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from explain.towers import text_features
+from photographs import clip_model
+from photographs.backbone import features, pretrained
+from photographs.captions import Vocabulary, caption_of
+from photographs.data import training_photos
+from photographs.names import CLASSES, SURE, Names, class_features
+from training.contrastive import contrastive_loss, symmetric_loss
+from training.run import Recipe, Run, adamw
+from training.tokenizer import train_tokenizer
+
+CHUNK = 128  # texts of one run of the tower, alike in length
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoRecipe(Recipe):
+    """How to train `photo`: weights of the losses, and how many names and terms a step asks for."""
+
+    batch: int = 512
+    lr: float = 1.5e-3
+    warmup: float = 0.05
+    ema: float = 0.995
+    names_weight: float = 0.5
+    places_weight: float = 0.5
+    terms_weight: float = 0.5
+    names: int = 256
+    terms: int = 128
+    sharpness: float = 10.0  # tau
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"names": self.names, "terms": self.terms}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Photographs by number with a caption each, classes by number with a name each and the photograph that stands for
+    it (-1: its made-up feature), terms by number with a text each.
+    """
+
+    photos: list[int]
+    captions: list[str]
+    classes: list[int]
+    stand_ins: list[int]
+    names: list[str]
+    terms: list[int]
+    texts: list[str]
+
+
+class Trained(nn.Module):
+    """What is trained: the text tower, the head, and two temperatures, that of scores by place apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        model = clip_model.new_model()
+        self.text, self.head = model.text, model.visual.head.proj
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(20.0)))
+        self.place_scale = nn.Parameter(torch.tensor(math.log(20.0)))
+
+
+class PhotoTraining(Run):
+    """Training of `photo` on a folder of photographs; their features are made once and kept in the run's folder."""
+
+    recipe: PhotoRecipe
+
+    def __init__(
+        self, recipe: PhotoRecipe, folder: Path, device: str, data: Path, backbone: Path | None = None
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        model = Trained().to(device)
+        super().__init__(recipe, folder, device, model, adamw(model, recipe))
+        self.photos = training_photos(data)
+        self.trunk = pretrained(backbone)
+        self.places = features(self.trunk, self.photos, folder / "features")
+        self.vocabulary, self.names = Vocabulary(self.photos), Names()
+        pooled = self.places.float().mean(1)
+        classifier = self.trunk.classifier
+        self.class_features = class_features(pooled, classifier.weight)
+        self.stand_ins: dict[int, list[int]] = defaultdict(list)
+        sure, classes = classifier(pooled).softmax(1).max(1)
+        for number in (sure > SURE).nonzero().flatten().tolist():
+            self.stand_ins[int(classes[number])].append(number)
+        if not (folder / "tokenizer.json").is_file():
+            texts = [text for photo in self.photos for text in (*photo.captions, *photo.statements)]
+            train_tokenizer(texts + self.names.texts, folder, clip_model.PIECES)
+        if self.progress.step == 0:
+            whiten(model.head, pooled)
+            self.ema |= {f"head.{name}": value.clone() for name, value in model.head.state_dict().items()}
+        clip_model.save(self.trunk, self.ema, folder)
+        self.tokenizer = get_tokenizer(f"local-dir:{folder}")
+        self._ids: dict[str, Tensor] = {}
+
+    def batches(self) -> Iterator[Batch]:
+        step = self.progress.step
+        per_epoch = len(self.photos) // self.recipe.batch
+        while True:
+            order = list(range(len(self.photos)))
+            Random(f"{self.recipe.seed}-epoch-{step // per_epoch}").shuffle(order)
+            first = step % per_epoch * self.recipe.batch
+            yield self._batch(order[first : first + self.recipe.batch], Random(f"{self.recipe.seed}-{step}"))
+            step += 1
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        recipe, model = self.recipe, self.model
+        places = self.places[batch.photos].to(self.device).float()
+        texts = self._read(batch.captions + batch.names + batch.texts)
+        captions, names, terms = texts.split([len(batch.captions), len(batch.names), len(batch.texts)])
+        encode = partial(_unit, model.head)
+        scale, place_scale = model.logit_scale.exp(), model.place_scale.exp()
+        caption_loss, accuracy = contrastive_loss(encode(places.mean(1)), captions, scale)
+        name_loss, _ = contrastive_loss(encode(self._class_features(batch)), names, scale)
+        dense = encode(places)
+        place_loss, _ = symmetric_loss(place_scale * soft_maximum(dense, captions, recipe.sharpness))
+        term_loss = pick_loss(
+            place_scale * soft_maximum(dense, terms, recipe.sharpness), self._having(batch).to(self.device)
+        )
+        total = (
+            caption_loss
+            + recipe.names_weight * name_loss
+            + recipe.places_weight * place_loss
+            + recipe.terms_weight * term_loss
+        )
+        parts = {"captions": caption_loss, "names": name_loss, "places": place_loss, "terms": term_loss}
+        figures = {name: part.item() for name, part in parts.items()}
+        return total, figures | {"in-batch accuracy": accuracy.item()}
+
+    def constrain(self) -> None:
+        for scale in (self.model.logit_scale, self.model.place_scale):
+            scale.clamp_(max=math.log(100))
+
+    def export(self) -> None:
+        clip_model.save(self.trunk, self.ema, self.folder)
+
+    def _batch(self, photos: list[int], rng: Random) -> Batch:
+        classes = rng.sample(range(CLASSES), self.recipe.names)
+        stand_ins = [
+            rng.choice(self.stand_ins[c]) if self.stand_ins[c] and rng.random() < 0.6 else -1 for c in classes
+        ]
+        there = sorted({term for photo in photos for term in self.vocabulary.of[photo]})
+        terms = rng.sample(there, min(self.recipe.terms, len(there)))
+        return Batch(
+            photos,
+            [caption_of(self.photos[photo], rng) for photo in photos],
+            classes,
+            stand_ins,
+            [self.names.text(number, rng) for number in classes],
+            terms,
+            [self.vocabulary.text(term, rng) for term in terms],
+        )
+
+    def _class_features(self, batch: Batch) -> Tensor:
+        made_up = self.class_features[batch.classes].clone()
+        real = [row for row, photo in enumerate(batch.stand_ins) if photo >= 0]
+        made_up[real] = self.places[[batch.stand_ins[row] for row in real]].float().mean(1)
+        return made_up.to(self.device)
+
+    def _having(self, batch: Batch) -> Tensor:
+        """Which photographs have which terms (B, K)."""
+        numbers = {term: k for k, term in enumerate(batch.terms)}
+        having = torch.zeros(len(batch.photos), len(batch.terms), dtype=torch.bool)
+        for b, photo in enumerate(batch.photos):
+            for term in self.vocabulary.of[photo]:
+                if term in numbers:
+                    having[b, numbers[term]] = True
+        return having
+
+    def _read(self, texts: list[str]) -> Tensor:
+        """Features (T, D) of unit norm, read in chunks of like length, as attention pays for the longest."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._ids]
+        if new:
+            self._ids |= dict(zip(new, self.tokenizer(new), strict=True))
+        ids = torch.stack([self._ids[text] for text in texts]).to(self.device)
+        order = ids.argmax(1).argsort()
+        with sdpa_kernel(SDPBackend.MATH):  # of short texts faster than the fused kernel
+            rows = torch.cat([text_features(self.model, ids[part]) for part in order.split(CHUNK)])
+        return F.normalize(rows[order.argsort()], dim=-1)
+
+
+def soft_maximum(dense: Tensor, texts: Tensor, sharpness: float) -> Tensor:
+    """s (B, T) of places (B, P, D) and texts (T, D), unit norm: near the mean cosine for a small `sharpness`, near the
+    largest for a large one.
+    """
+    cosines = (dense.flatten(0, 1) @ texts.T).unflatten(0, dense.shape[:2])
+    return ((sharpness * cosines).logsumexp(1) - math.log(dense.shape[1])) / sharpness
+
+
+def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
+    """Of logits (B, K) of photographs with terms: each that has a term against all that have it not, the mean over
+    terms of the mean over those that have it.
+    """
+    others = logits.masked_fill(having, -torch.inf).logsumexp(0)
+    each = F.softplus(others - logits)  # -log( e^l / (e^l + sum of others) )
+    return ((each * having).sum(0) / having.sum(0)).mean()
+
+
+@torch.no_grad()
+def whiten(head: nn.Linear, features: Tensor) -> None:
+    """Starts a linear head at the principal components of features (N, D), each of the same variance."""
+    mean = features.mean(0)
+    values, vectors = torch.linalg.eigh(torch.cov(features.T))
+    components = vectors[:, -head.out_features :] / values[-head.out_features :].sqrt()
+    head.weight.copy_(components.T / math.sqrt(head.out_features))
+    head.bias.copy_(-(head.weight @ mean))
+
+
+def _unit(head: nn.Linear, features: Tensor) -> Tensor:
+    return F.normalize(head(features), dim=-1)
