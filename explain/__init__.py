@@ -2,8 +2,8 @@
 
     from explain import explain_image, heatmap, load, read_image
 
-    clip = load("toy-vit")
     image = read_image("photo.jpg")
+    clip = load(image=image)  # the best model here for this picture; or load("toy-vit")
     for explanation in explain_image(clip, image, ["a red car", "the sky"], method="itsm"):
         print(explanation.prompt, explanation.score, explanation.tokens)
         heatmap.overlay(image, explanation.heatmap).save(f"{explanation.prompt}.png")
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from explain import heatmap, metrics
+    from explain.automatic import Chosen, choose, load
     from explain.averages import FolderStability
     from explain.catalogue import CATALOGUE, Entry, available
     from explain.clip import Clip
     from explain.explanation import Explanation, each_method, explain_depth, explain_image, explain_methods
     from explain.folderstability import explain_folder
     from explain.images import read_image
-    from explain.loading import load
     from explain.methods import METHODS, WORD_METHODS, Method, WordMethod
     from explain.phrasebook import PHRASINGS
     from explain.randomweights import randomised
@@ -34,6 +34,7 @@ __all__ = [
     "METHODS",
     "PHRASINGS",
     "WORD_METHODS",
+    "Chosen",
     "Clip",
     "Entry",
     "Explanation",
@@ -43,6 +44,7 @@ __all__ = [
     "Stability",
     "WordMethod",
     "available",
+    "choose",
     "each_method",
     "explain_depth",
     "explain_folder",
@@ -57,13 +59,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "automatic": ("Chosen", "choose", "load"),
     "averages": ("FolderStability",),
     "catalogue": ("CATALOGUE", "Entry", "available"),
     "clip": ("Clip",),
     "explanation": ("Explanation", "each_method", "explain_depth", "explain_image", "explain_methods"),
     "folderstability": ("explain_folder",),
     "images": ("read_image",),
-    "loading": ("load",),
     "methods": ("METHODS", "WORD_METHODS", "Method", "WordMethod"),
     "phrasebook": ("PHRASINGS",),
     "randomweights": ("randomised",),

@@ -1,6 +1,6 @@
 """Explain a picture from the command line, ask in other words, train ECLIP, or measure every method.
 
-python -m explain photo.jpg "a red car" "the sky" --method itsm --model toy-vit -o out.png --json
+python -m explain photo.jpg "a red car" "the sky" --method itsm -o out.png --json
 python -m explain words photo.jpg --labels cat dog --phrasings "a photo of a {}" "a drawing of a {}"
 python -m explain train-eclip --model toy-vit --data captions.csv --out DIR
 python -m explain evaluate --model toy-vit --data toyland
@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from explain import CATALOGUE, METHODS, explain_image, heatmap, load, read_image
+from explain import CATALOGUE, METHODS, choose, explain_image, heatmap, load, read_image
+from explain.catalogue import AUTOMATIC
 
 COMMANDS = {
     "words": "phrasing_command",
@@ -30,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     try:
         image = read_image(options.picture)
-        clip = load(options.model, options.device, progress=_say if sys.stderr.isatty() else None)
+        chosen = choose(image, options.device) if options.model == AUTOMATIC else None
+        name = options.model if chosen is None else chosen.model
+        clip = load(name, options.device, progress=_say if sys.stderr.isatty() else None)
         explanations = explain_image(clip, image, options.prompts, options.method)
         if options.output is not None:
             heatmap.figure(image, explanations, options.colormap).savefig(options.output)
@@ -38,8 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"explain: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps([_plain(explanation) for explanation in explanations], ensure_ascii=False))
+        found = [{"model": clip.name} | _plain(explanation) for explanation in explanations]
+        print(json.dumps(found, ensure_ascii=False))
     else:
+        if chosen is not None:
+            print(f"{clip.name} answers: {chosen.reason}. Another: --model NAME")
         for explanation in explanations:
             words = ", ".join(f"{word} {share:.0%}" for word, share in explanation.tokens)
             print(
@@ -56,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("prompts", nargs="+", metavar="prompt", help="what to look for; one map each")
     parser.add_argument("--method", default="itsm", help=f"one of {', '.join(METHODS)} (default: itsm)")
     parser.add_argument(
-        "--model", default="toy-vit", help=f"one of {', '.join(CATALOGUE)}, or a model directory"
+        "--model",
+        default=AUTOMATIC,
+        help=f"one of {', '.join(CATALOGUE)}, or a model directory (default: chosen by the picture)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""The models that can be chosen: two built-in ones and a fixed list from OpenCLIP. Names typed by a visitor
+"""The models that can be chosen: three built-in ones and a fixed list from OpenCLIP. Names typed by a visitor
 are looked up here and nowhere else: no name is ever turned into a path or an address. Imports no torch.
 """
 
@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from explain import weights
 
 MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
+AUTOMATIC = "automatic"  # in the place of a name: the model is chosen by the picture, see automatic.py
 
 
 Listed = TypeVar("Listed")
@@ -110,6 +111,14 @@ _ENTRIES = (
         True,
         "ResNet",
         "Knows only drawn scenes; works offline, at once.",
+    ),
+    Entry(
+        "photo",
+        "Photo CLIP (built in)",
+        _weight_of("photo"),
+        True,
+        "CNN",
+        "Small, for everyday photographs: objects, animals, people, places. Works offline, at once.",
     ),
     Entry(
         "ViT-B-16-openai",

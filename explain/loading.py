@@ -20,7 +20,7 @@ from explain.clip import Clip
 from explain.weights import ModelUnavailable, Progress
 
 
-def load(name: str | Path = "toy-vit", device: str = "auto", progress: Progress | None = None) -> Clip:
+def load(name: str | Path, device: str = "auto", progress: Progress | None = None) -> Clip:
     """A model of the catalogue by name, or any open_clip model directory by path. Loaded models are kept
     for the next call, least recently used out first, within `memory_budget` on each device.
 

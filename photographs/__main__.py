@@ -1,4 +1,4 @@
-"""`python -m photographs train | evaluate`."""
+"""`python -m photographs train | evaluate | tell-scenes`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from explain.catalogue import MODELS
 from photographs.data import HALVES
 from training import options
 
@@ -53,6 +54,17 @@ def evaluate(arguments: argparse.Namespace) -> None:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
 
 
+def tell_scenes(arguments: argparse.Namespace) -> None:
+    """Writes the test by which scenes of Toyland are told from photographs, and prints how often it is right."""
+    from explain import load
+    from photographs.pictures import data_folder
+    from photographs.scenes import fit
+
+    folder = arguments.model if arguments.model.is_dir() else MODELS / arguments.model.name
+    clip = load(folder, arguments.device)
+    print(json.dumps(fit(clip, data_folder(arguments.data), folder / "scenes" / "test.safetensors")))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="photographs", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -67,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--device", default="auto")
     command.add_argument("--json", action="store_true")
     command.set_defaults(command=evaluate)
+    command = commands.add_parser("tell-scenes", help="fit the test that tells drawn scenes from photographs")
+    _add_data(command)
+    command.add_argument("--model", type=Path, default=Path("photo"), help="a built-in model or a folder")
+    command.add_argument("--device", default="auto")
+    command.set_defaults(command=tell_scenes)
     return parser
 
 

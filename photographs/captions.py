@@ -13,6 +13,7 @@ from photographs.data import Photo
 from photographs.names import in_a_sentence
 
 RARE = 15  # photographs that a term needs
+SELDOM = 5  # times that a word must be used to count as known
 COMMON = 0.5  # of all photographs, from which a term says nothing
 _PEOPLE = (
     "man woman boy girl men women boys girls people child children kid kids lady guy player person baby toddler "
@@ -22,6 +23,7 @@ _PEOPLE = (
     "skiers"
 )
 PEOPLE = frozenset(_PEOPLE.split())
+_WORD = re.compile(r"[a-z]+")
 _TERM = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
 
@@ -50,6 +52,17 @@ class Vocabulary:
         """A term as a prompt."""
         term = self.terms[number]
         return rng.choice((term, f"the {term}")) if term.endswith("s") else in_a_sentence(term, rng)
+
+
+def known_words(photos: Sequence[Photo]) -> set[str]:
+    """The words that captions and statements use so often that a model can have learnt them."""
+    counts = Counter(
+        word
+        for photo in photos
+        for text in (*photo.captions, *photo.statements)
+        for word in _WORD.findall(text.lower())
+    )
+    return {word for word, count in counts.items() if count >= SELDOM}
 
 
 def caption_of(photo: Photo, rng: Random) -> str:

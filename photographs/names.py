@@ -11,6 +11,7 @@ with mu and S the mean and covariance of photographs' features, and r their mean
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from random import Random
 
@@ -174,6 +175,13 @@ class Names:
     def texts(self) -> list[str]:
         """All of them, for a tokenizer."""
         return [name for names in self.synonyms for name in names] + self.definitions
+
+    @property
+    def words(self) -> set[str]:
+        """The words of all names, each of which is asked for many times."""
+        everyday = {word for words in self.everyday.values() for word in words}
+        names = everyday.union(*self.synonyms)
+        return {word for name in names for word in re.findall(r"[a-z]+", name.lower())}
 
     def text(self, number: int, rng: Random) -> str:
         """A text that is true of a class: its definition, or one of its names in a sentence."""

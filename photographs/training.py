@@ -1,6 +1,6 @@
 """Trains `photo`: a text tower from scratch and a linear head on a frozen trunk. Captions, names, and places.
 
-    L = L_captions + w_names L_names + w_places L_places + w_terms L_terms
+    L = L_captions + w_names L_names + w_places L_places + w_terms (L_terms + w_photos L_photos)
 
 L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: the same of classes' features and names
 (`names.py`). For the other two, a photograph's score with a text is a soft maximum over its P places,
@@ -8,14 +8,16 @@ L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: 
     s(x, t) = 1/tau log( 1/P sum_p exp(tau cos(e_p, t)) )
 
 so that a few places are enough, as in multiple-instance learning. L_places: InfoNCE of that score for captions.
-L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not.
+L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not;
+L_photos: a photograph picks each of its terms from those that it has not. The pooled feature of some photographs is
+that of a part of them, so that no photograph is the same twice.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,8 +32,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from explain.towers import text_features
 from photographs import clip_model
-from photographs.backbone import features, pretrained
-from photographs.captions import Vocabulary, caption_of
+from photographs.backbone import GRID, features, pretrained
+from photographs.captions import Vocabulary, caption_of, known_words
 from photographs.data import training_photos
 from photographs.names import CLASSES, SURE, Names, class_features
 from training.contrastive import contrastive_loss, symmetric_loss
@@ -54,11 +56,14 @@ class PhotoRecipe(Recipe):
     terms_weight: float = 0.5
     names: int = 256
     terms: int = 128
-    sharpness: float = 10.0  # tau
+    sharpness: float = 20.0  # tau
+    photos_weight: float = 0.3
+    parts: float = 0.5  # the share of photographs of which a part is seen
 
     @property
     def identity(self) -> dict[str, Any]:
-        return {"names": self.names, "terms": self.terms}
+        weights = ("names_weight", "places_weight", "terms_weight", "photos_weight", "sharpness", "parts")
+        return {name: getattr(self, name) for name in ("names", "terms", *weights)}
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Batch:
     names: list[str]
     terms: list[int]
     texts: list[str]
+    parts: list[tuple[slice, slice]]  # rows and columns of each photograph that are seen of it as a whole
 
 
 class Trained(nn.Module):
@@ -112,6 +118,8 @@ class PhotoTraining(Run):
         if not (folder / "tokenizer.json").is_file():
             texts = [text for photo in self.photos for text in (*photo.captions, *photo.statements)]
             train_tokenizer(texts + self.names.texts, folder, clip_model.PIECES)
+            known = sorted(known_words(self.photos) | self.names.words)
+            (folder / "words.txt").write_text("\n".join(known) + "\n")
         if self.progress.step == 0:
             whiten(model.head, pooled)
             self.ema |= {f"head.{name}": value.clone() for name, value in model.head.state_dict().items()}
@@ -136,13 +144,13 @@ class PhotoTraining(Run):
         captions, names, terms = texts.split([len(batch.captions), len(batch.names), len(batch.texts)])
         encode = partial(_unit, model.head)
         scale, place_scale = model.logit_scale.exp(), model.place_scale.exp()
-        caption_loss, accuracy = contrastive_loss(encode(places.mean(1)), captions, scale)
+        caption_loss, accuracy = contrastive_loss(encode(seen_parts(places, batch.parts)), captions, scale)
         name_loss, _ = contrastive_loss(encode(self._class_features(batch)), names, scale)
         dense = encode(places)
         place_loss, _ = symmetric_loss(place_scale * soft_maximum(dense, captions, recipe.sharpness))
-        term_loss = pick_loss(
-            place_scale * soft_maximum(dense, terms, recipe.sharpness), self._having(batch).to(self.device)
-        )
+        logits = place_scale * soft_maximum(dense, terms, recipe.sharpness)
+        having = self._having(batch).to(self.device)
+        term_loss = pick_loss(logits, having) + recipe.photos_weight * pick_loss(logits.T, having.T)
         total = (
             caption_loss
             + recipe.names_weight * name_loss
@@ -175,6 +183,7 @@ class PhotoTraining(Run):
             [self.names.text(number, rng) for number in classes],
             terms,
             [self.vocabulary.text(term, rng) for term in terms],
+            [a_part(rng) if rng.random() < self.recipe.parts else (slice(None), slice(None)) for _ in photos],
         )
 
     def _class_features(self, batch: Batch) -> Tensor:
@@ -215,11 +224,27 @@ def soft_maximum(dense: Tensor, texts: Tensor, sharpness: float) -> Tensor:
 
 def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
     """Of logits (B, K) of photographs with terms: each that has a term against all that have it not, the mean over
-    terms of the mean over those that have it.
+    terms of the mean over those that have it. Terms that none has are left out.
     """
+    logits, having = logits[:, having.any(0)], having[:, having.any(0)]
     others = logits.masked_fill(having, -torch.inf).logsumexp(0)
     each = F.softplus(others - logits)  # -log( e^l / (e^l + sum of others) )
     return ((each * having).sum(0) / having.sum(0)).mean()
+
+
+def a_part(rng: Random) -> tuple[slice, slice]:
+    """Rows and columns of a random part of a photograph: of each all, or all but those at one edge."""
+    edges = (slice(None), slice(1, None), slice(None, -1))
+    return rng.choice(edges), rng.choice(edges)
+
+
+def seen_parts(places: Tensor, parts: Sequence[tuple[slice, slice]]) -> Tensor:
+    """The mean (B, D) over a part of the places (B, GRID * GRID, D) of each photograph."""
+    seen = torch.zeros(len(places), GRID, GRID)
+    for one, (rows, columns) in zip(seen, parts, strict=True):
+        one[rows, columns] = 1
+    weights = (seen / seen.sum((1, 2), keepdim=True)).flatten(1).to(places)
+    return torch.einsum("bpd,bp->bd", places, weights)
 
 
 @torch.no_grad()

@@ -30,6 +30,7 @@ SENTENCES = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """Where tests run in several processes, each file is run by one, and all of the browser's are run by the same."""
     for item in items:

@@ -26,7 +26,16 @@ def test_json_and_figure(photo, directories, tmp_path, capsys):
     found = json.loads(captured.out)
     assert captured.err == ""
     assert [e["prompt"] for e in found] == ["a red cat", "the sky"]
-    assert set(found[0]) == {"method", "prompt", "score", "probability", "heatmap", "tokens", "notes"}
+    assert set(found[0]) == {
+        "model",
+        "method",
+        "prompt",
+        "score",
+        "probability",
+        "heatmap",
+        "tokens",
+        "notes",
+    }
     assert len(found[0]["heatmap"]) == 4
     with Image.open(out) as image:
         assert image.width > 1000

@@ -77,7 +77,7 @@ print([name for name in explain.__all__ if name not in globals()], load.__module
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == ["[]", "[] explain.loading explain.heatmap"]
+    assert run.stdout.splitlines() == ["[]", "[] explain.automatic explain.heatmap"]
     with pytest.raises(AttributeError, match="'explain' has no attribute 'nothing'"):
         _ = explain.nothing
 

@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 DEPTH = "depth"  # not a method: the first of what `compare` yields
 
 
+def model_of(image: Image.Image) -> explain.Chosen:
+    """The model for a picture that nobody chose a model for. On ZeroGPU it is chosen on the CPU, which costs nobody."""
+    from explain import automatic
+
+    return automatic.choose(image, "cpu" if device.ZERO_GPU else device.DEVICE)
+
+
+def model_of_scenes() -> explain.Chosen:
+    """The model for drawn scenes."""
+    from explain import automatic
+
+    return automatic.for_scenes()
+
+
 def explain_picture(
     model: str,
     image: Image.Image,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from explain.catalogue import AUTOMATIC
 from ui import wording
 from ui.choice import Option, choice_value
 from ui.link import NO_METHOD
 
-PHOTOGRAPH_MODEL = "ViT-B-16-openai"
-BUILT_IN, DOWNLOADED = "Built in: drawn scenes", "For photographs: downloaded when first used"
+BUILT_IN, DOWNLOADED = "Built in", "For photographs: downloaded when first used"
 PAINTED = "Anything: downloaded when first used"
 FIRST_LABELS = {
+    AUTOMATIC: "Automatic, by the picture",
     "toy-sd": "Toyland diffusion (built in)",
     "toy-vit": "Toyland ViT (built in)",
     "itsm": "Image-Text Similarity Map",
@@ -29,7 +30,11 @@ def models(selected: str) -> dict[str, Any]:
     """Every model of the catalogue; those that cannot be had now are greyed, with the reason."""
     import explain
 
-    groups: dict[str, list[Option]] = {BUILT_IN: [], DOWNLOADED: []}
+    groups: dict[str, list[Option]] = {
+        "": [Option(AUTOMATIC, FIRST_LABELS[AUTOMATIC])],
+        BUILT_IN: [],
+        DOWNLOADED: [],
+    }
     for entry in explain.CATALOGUE.values():
         unavailable = explain.available(entry) is not None
         if entry.local:
@@ -46,7 +51,7 @@ def methods(title: str, selected: str, model: str, with_none: bool = False) -> d
     import explain
     from explain.catalogue import find
 
-    lacks = find(model).lacks
+    lacks = {} if model == AUTOMATIC else find(model).lacks
     options = [Option(m.name, m.label, lacks.get(m.name)) for m in explain.METHODS.values()]
     if with_none:
         options.insert(0, Option(NO_METHOD, "Nothing"))
@@ -54,13 +59,20 @@ def methods(title: str, selected: str, model: str, with_none: bool = False) -> d
 
 
 def model_note(name: str) -> str:
-    """What may be asked of this model, and, if it is a built-in one, what to take for photographs."""
-    import explain
+    """What may be asked of this model; of "automatic", which models answer."""
+    from explain import automatic
     from explain.catalogue import find
 
-    photographs = explain.CATALOGUE[PHOTOGRAPH_MODEL]
-    offline = explain.available(photographs) is not None
-    return wording.model_note(find(name), photographs, offline)
+    if name == AUTOMATIC:
+        return wording.automatic_note(
+            *(find(c().model) for c in (automatic.for_scenes, automatic.for_photographs))
+        )
+    return wording.model_note(find(name))
+
+
+def selected(model: str, automatic: bool) -> str:
+    """What stands in the list of models after an answer of `model`."""
+    return AUTOMATIC if automatic else model
 
 
 def model_label(name: str) -> str:

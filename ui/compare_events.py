@@ -12,6 +12,7 @@ import gradio as gr
 
 import toyland
 from ui import choices, compare_export, compare_link, comparison, comparison_drawing, wording
+from ui.answering import answering
 from ui.asking import GALLERY_SEEDS
 from ui.comparison import Adopted, Asked, Comparison
 from ui.comparison_drawing import Style, Tiles
@@ -44,10 +45,11 @@ def compare(
     """Ask every method; what the page shows, as the tiles come. Nothing is yielded inside a `with`."""
     with in_plain_words():
         mask = mask if picture.scene is None else None
-        asked = Asked(picture, prompt, model, background, shuffled, random, mask)
+        who = answering(model, picture)
+        asked = Asked(picture, prompt, who.name, background, shuffled, random, mask, who.automatic)
         tiles = Tiles(Style(opacity, colormap, order))
         label, code, query = (
-            choices.model_label(model),
+            who.said,
             compare_export.as_python(asked),
             compare_link.write_query(asked, order),
         )
@@ -117,7 +119,7 @@ def adopt(view: View | None, adopted: Adopted | None, default_model: str, search
     """
     theirs: Adopted | None = adopted
     if view is not None:
-        theirs = (view.picture, view.prompts[0], view.model)
+        theirs = (view.picture, view.prompts[0], choices.selected(view.model, view.automatic))
     elif adopted is None and f"tab={COMPARE_TAB}" not in search:
         first = scene_picture(FIRST_SEED)
         theirs = (first, suggested_prompt(first.scene), default_model)
@@ -133,15 +135,18 @@ def show_models(selected: str, default_model: str) -> tuple[dict[str, Any], str]
     """The list of models, those that cannot be had now greyed, and what may be asked of the chosen one, or of the usual
     one where a link chose what does not exist.
     """
-    from explain import CATALOGUE
+    from explain.catalogue import AUTOMATIC, CATALOGUE
 
-    model = selected if selected in CATALOGUE else default_model
+    model = selected if selected in CATALOGUE or selected == AUTOMATIC else default_model
     return choices.models(model), choices.model_note(model)
 
 
 def show_models_of(found: Comparison | None, default_model: str) -> tuple[dict[str, Any], str]:
     """The same for the model that answered last: after a failure the list goes back to it."""
-    return show_models(found.asked.model if found else default_model, default_model)
+    asked = found.asked if found else None
+    return show_models(
+        choices.selected(asked.model, asked.automatic) if asked else default_model, default_model
+    )
 
 
 def take_picture(path: str | None) -> tuple[Picture, Any, Any, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from explain.catalogue import AUTOMATIC
 from ui import choices, compare_export, comparison_drawing, wording
 from ui.asking import picture_chooser
 from ui.choice import Choice, Option, choice_value
@@ -84,7 +85,7 @@ def _asking(picture: Picture, model: str) -> dict[str, Any]:
         elem_id="slow",
     )
     parts["model"] = Choice(choices.plain("Model", model), elem_id="compare-model")
-    note = wording.BUILT_IN_NOTE if model.startswith("toy-") else ""
+    note = wording.AUTOMATIC_NOTE if model == AUTOMATIC else ""
     parts["model_note"] = gr.Markdown(note, elem_id="compare-model-note", elem_classes="model-note")
     return parts
 

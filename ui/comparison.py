@@ -39,6 +39,7 @@ class Asked:
     shuffled: bool = False
     random: bool = False
     mask: str | None = None
+    automatic: bool = field(default=False, compare=False)  # whether the model was chosen by the picture
 
     def __post_init__(self) -> None:
         if self.background not in BACKGROUNDS:

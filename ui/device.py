@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in {"1", "true"}
 DEVICE = os.environ.get("TOKENLIGHT_DEVICE", "").strip() or "auto"  # empty is as good as unset
-DEFAULT_MODEL = os.environ.get("TOKENLIGHT_MODEL", "").strip() or "toy-vit"
+DEFAULT_MODEL = os.environ.get("TOKENLIGHT_MODEL", "").strip() or "automatic"
 
 if ZERO_GPU:
     import spaces
@@ -45,8 +45,10 @@ def fetch(model: str, progress: Progress | None = None) -> None:
     """
     import explain
     from explain import weights
-    from explain.catalogue import find
+    from explain.catalogue import AUTOMATIC, find
 
+    if model == AUTOMATIC:  # chosen among those that are here
+        return
     entry = find(model)
     missing = _missing(entry)
     if not missing:
@@ -71,9 +73,10 @@ def check(model: str) -> None:
 
     Imports torch only to look for the GPU that was asked for.
     """
-    from explain.catalogue import find
+    from explain.catalogue import AUTOMATIC, find
 
-    find(model)
+    if model != AUTOMATIC:
+        find(model)
     if ZERO_GPU or DEVICE in ("auto", "cpu"):
         return
     if not re.fullmatch(r"cuda(:\d+)?|mps", DEVICE):
@@ -93,17 +96,29 @@ def start(model: str) -> None:
     if ZERO_GPU:
         import explain
 
-        for name in dict.fromkeys([model, *(e.name for e in explain.CATALOGUE.values() if e.local)]):
+        for name in dict.fromkeys(
+            [*_opened(model), *(e.name for e in explain.CATALOGUE.values() if e.local)]
+        ):
             fetch(name)
             load_model(name)
         return
     threading.Thread(target=_warm, args=(model,), name="warm-up", daemon=True).start()
 
 
+def _opened(model: str) -> list[str]:
+    """The models that the first answers need; left to the pictures, those of drawn scenes and of photographs."""
+    from explain import automatic
+
+    if model != automatic.AUTOMATIC:
+        return [model]
+    return [automatic.for_scenes().model, automatic.PHOTOGRAPHS]
+
+
 def _warm(model: str) -> None:
     try:
-        fetch(model)
-        load_model(model)
+        for name in _opened(model):
+            fetch(name)
+            load_model(name)
     except (ValueError, OSError) as error:
         print(f"{model} could not be loaded ahead of the first visitor: {error}")
 

@@ -9,6 +9,7 @@ import gradio as gr
 from PIL import Image
 
 from ui import answers, device, lesson_endpoint
+from ui.answering import answering
 from ui.edit_endpoint import BETWEEN, build_edit_endpoint
 from ui.errors import in_plain_words, told
 from ui.generate_examples import FIRST
@@ -29,19 +30,21 @@ def explain(image: str | None, prompts: str, model: str, method: str) -> list[di
     Args:
         image: The picture: JPEG, PNG, WebP, GIF, BMP or TIFF, at most 50 megapixels.
         prompts: What to look for, one prompt per line, at most 12.
-        model: A name from /models, for example "toy-vit". One that has to be downloaded is refused until it has
-            been chosen on the page.
+        model: "automatic", which is the best one here for the picture, or a name from /models. One that has to be
+            downloaded is refused until it has been chosen on the page.
         method: A method's name from /models, for example "itsm" or "relevance".
 
     Returns:
-        One object per prompt: prompt, score (cosine), probability (softmax among the prompts),
+        One object per prompt: model (that answered), prompt, score (cosine), probability (softmax among the prompts),
         map (rows of raw values at grid size), words (word and relevance, which sum to 1) and notes.
     """
     asked = parse_prompts(prompts)
-    opened = Picture(path=image).open()
-    found = answers.explain_picture(model, opened, asked, [method])
+    picture = Picture(path=image)
+    name = answering(model, picture).name
+    found = answers.explain_picture(name, picture.open(), asked, [method])
     return [
         {
+            "model": name,
             "prompt": e.prompt,
             "score": e.score,
             "probability": e.probability,
@@ -61,8 +64,8 @@ def words(image: str | None, labels: str, phrasings: str, model: str) -> dict[st
         image: The picture: JPEG, PNG, WebP, GIF, BMP or TIFF, at most 50 megapixels.
         labels: What may be in the picture, one per line or with commas, at most 12.
         phrasings: One per line, at most 32, with {} where the label goes, for example "a photo of a {}".
-        model: A name from /models, for example "toy-vit". One that has to be downloaded is refused until it has
-            been chosen on the page.
+        model: "automatic", which is the best one here for the picture, or a name from /models. One that has to be
+            downloaded is refused until it has been chosen on the page.
 
     Returns:
         labels, phrasings, and texts: a row per phrasing and a column per label, each with its prompt, score (cosine),
@@ -73,7 +76,8 @@ def words(image: str | None, labels: str, phrasings: str, model: str) -> dict[st
     """
     from explain.stabilityreport import as_record
 
-    return as_record(ask(WordsAsked(Picture(path=image), labels, phrasings, model)).found)
+    picture = Picture(path=image)
+    return as_record(ask(WordsAsked(picture, labels, phrasings, answering(model, picture).name)).found)
 
 
 def generate(

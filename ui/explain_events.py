@@ -14,6 +14,7 @@ import gradio as gr
 
 import toyland
 from ui import box_canvas, choices, downloads, drawing, export, where, wording
+from ui.answering import answering
 from ui.asking import GALLERY_SEEDS
 from ui.drawing import Look
 from ui.errors import in_plain_words, told
@@ -86,20 +87,21 @@ def explain(picture: Picture, prompts: str, model: str, method: str, beside: str
     """Ask the model; returns all that an answer changes on the page but the cards, which `redraw` draws."""
     asked = parse_prompts(prompts)
     methods = (method,) if beside in (NO_METHOD, method) else (method, beside)
-    view = look(picture, asked, model, methods)
+    who = answering(model, picture)
+    view = look(picture, asked, who.name, methods, who.automatic)
     return (
         view,
-        wording.status(len(asked), choices.model_label(model), view.seconds),
+        wording.status(len(asked), who.said, view.seconds),
         export.as_python(view),
         write_query(view),
-        choices.methods("Map", method, model),
-        choices.methods("Beside it", beside, model, with_none=True),
+        choices.methods("Map", method, view.model),
+        choices.methods("Beside it", beside, view.model, with_none=True),
     )
 
 
 def show_models(view: View | None, default_model: str) -> tuple[dict[str, Any], str]:
     """The list of models, those that cannot be had now greyed, and what may be asked of the chosen one."""
-    selected = view.model if view else default_model
+    selected = choices.selected(view.model, view.automatic) if view else default_model
     return choices.models(selected), choices.model_note(selected)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from explain.catalogue import AUTOMATIC
 from ui import choices, drawing, export, wording
 from ui.asking import picture_chooser
 from ui.box_canvas import BoxCanvas, canvas_value
@@ -64,7 +65,7 @@ def _asking(question: Question) -> dict[str, Any]:
     parts["explain"] = gr.Button("Explain", variant="primary", elem_id="explain")
     parts["status"] = gr.Markdown("The model is waking up.", elem_id="status", elem_classes="status-line")
     parts["model"] = Choice(choices.plain("Model", question.model), elem_id="model")
-    note = wording.BUILT_IN_NOTE if question.model.startswith("toy-") else ""
+    note = wording.AUTOMATIC_NOTE if question.model == AUTOMATIC else ""
     parts["model_note"] = gr.Markdown(note, elem_id="model-note", elem_classes="model-note")
     return parts
 

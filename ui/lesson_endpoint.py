@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import device, lesson_export, lessons
+from ui.answering import answering_about
 from ui.edit_endpoint import BETWEEN
 from ui.errors import in_plain_words
 from ui.explain_events import saved_file
@@ -34,8 +35,8 @@ def tune(
     Args:
         pictures: Files: JPEG, PNG, WebP, GIF, BMP or TIFF. At most 16 of each class, of 2 to 8 classes.
         classes: A list of names, one for each picture in the same order: the class that it shows.
-        model: A name from /models, for example "toy-vit". One that has to be downloaded is refused until it has
-            been chosen on the page.
+        model: "automatic", which is the best one here for the first picture, or a name from /models. One that has to
+            be downloaded is refused until it has been chosen on the page.
         shots: How many pictures of each class are learnt from, 1 to 16; the rest are the test.
         weight: How much names count (lambda), 0 for not at all.
         epochs: How often the pictures are gone through, 1 to 200.
@@ -50,8 +51,9 @@ def tune(
     """
     with in_plain_words():
         given = grouped(pictures or [], classes)
+        who = answering_about(model, pictures or [])
         asked = LessonAsked(
-            given, whole("shots", shots), weight, whole("epochs", epochs), whole("seed", seed), model
+            given, whole("shots", shots), weight, whole("epochs", epochs), whole("seed", seed), who.name
         )
         found = lessons.learn(asked)
     for lesson in paced(found, BETWEEN):

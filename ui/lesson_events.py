@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import lesson_export, lessons
+from ui.answering import answering_about
 from ui.asking import files_of
 from ui.errors import in_plain_words
 from ui.explain_events import saved_file
@@ -29,7 +30,8 @@ def teach(model: str, shots: Any, weight: Any, epochs: Any, *classes: Any) -> It
     with in_plain_words():
         names, galleries = classes[:MAX_CLASSES], classes[MAX_CLASSES:]
         given = lessons.given(names, [files_of(gallery) for gallery in galleries])
-        asked = LessonAsked(given, whole("shots", shots), weight or 0.0, whole("epochs", epochs), 0, model)
+        who = answering_about(model, [file for _, files in given for file in files]).name
+        asked = LessonAsked(given, whole("shots", shots), weight or 0.0, whole("epochs", epochs), 0, who)
         found = lessons.learn(asked)
         code = lesson_export.as_python(asked)
     for lesson in paced(found, BETWEEN):

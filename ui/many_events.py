@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from ui import choices, many_drawing, many_export, many_pictures, words_wording
+from ui import many_drawing, many_export, many_pictures, words_wording
+from ui.answering import answering_about
 from ui.asking import files_of
 from ui.errors import in_plain_words, told
 from ui.explain_events import saved_file
@@ -20,12 +21,14 @@ Answer = tuple[ManyAnswer, dict[str, Any], str, str]
 @told
 def ask(gallery: Any, labels: str, phrasings: str, model: str) -> Answer:
     """Ask the model; returns all that an answer changes on the page."""
-    asked = ManyAsked(tuple(files_of(gallery)), labels, phrasings, model)
+    files = tuple(files_of(gallery))
+    who = answering_about(model, files)
+    asked = ManyAsked(files, labels, phrasings, who.name)
     answer = many_pictures.ask(asked)
     return (
         answer,
         many_drawing.matrix(answer),
-        words_wording.many_answered(answer, choices.model_label(model)),
+        words_wording.many_answered(answer, who.said),
         many_export.as_python(asked),
     )
 

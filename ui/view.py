@@ -62,6 +62,7 @@ class View:
     methods: tuple[str, ...]  # shown side by side, the first is the one that can be reversed
     explanations: Mapping[str, Sequence[explain.Explanation]]
     seconds: float
+    automatic: bool = False  # whether the model was chosen by the picture
     alone: Mapping[tuple[int, str], Mapping[str, explain.Explanation]] = field(default_factory=dict)
     selected: Mapping[int, str] = field(default_factory=dict)  # card -> the word that is shown alone
 
@@ -116,10 +117,7 @@ def parse_prompts(text: str | None) -> tuple[str, ...]:
 
 
 def look(
-    picture: Picture,
-    prompts: Sequence[str],
-    model: str,
-    methods: Sequence[str],
+    picture: Picture, prompts: Sequence[str], model: str, methods: Sequence[str], automatic: bool = False
 ) -> View:
     """Ask the model about every prompt with every method; the view has the prompts as the model read them."""
     started = time.perf_counter()
@@ -134,6 +132,7 @@ def look(
         methods=methods,
         explanations=explanations,
         seconds=time.perf_counter() - started,
+        automatic=automatic,
     )
 
 

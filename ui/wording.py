@@ -71,17 +71,19 @@ NEARLY_EQUAL = 2.0  # contrast points, out of 100, that are not worth a claim
 SIMILARITY = "itsm"  # the map of the score itself; the others show what the score depends on, or are reversed
 
 
-BUILT_IN_NOTE = "This built-in model knows only drawn scenes. For photographs choose ViT-B-16 (about 600 MB)."
-OFFLINE_NOTE = "It is greyed now: it is not on this machine, and huggingface.co cannot be reached."
+AUTOMATIC_NOTE = (
+    "Drawn scenes are answered by the Toyland ViT, photographs by the best model on this machine."
+)
 
 
-def model_note(entry: explain.Entry, photographs: explain.Entry, offline: bool) -> str:
-    """What the chosen model may be asked about; `offline`: the model for photographs cannot be had now."""
-    if not entry.local:
-        return f"{entry.label}: {entry.note}"
-    name, size = photographs.label.split(",")[0], megabytes(photographs)
-    note = f"This built-in model knows only drawn scenes. For photographs choose {name} (about {size})."
-    return f"{note} {OFFLINE_NOTE}" if offline else note
+def model_note(entry: explain.Entry) -> str:
+    """What the chosen model may be asked about."""
+    return f"{entry.label}: {entry.note}"
+
+
+def automatic_note(scenes: explain.Entry, photographs: explain.Entry) -> str:
+    """Which models answer when none is chosen."""
+    return f"Drawn scenes are answered by {scenes.label}, photographs by {photographs.label}."
 
 
 def megabytes(entry: Offered) -> str:
@@ -184,10 +186,10 @@ def compared(methods: int, model_label: str, seconds: float, finished: bool) -> 
     return f"{done} compared in {seconds:.1f} seconds by {model_label}."
 
 
-def status(prompts: int, model_label: str, seconds: float) -> str:
+def status(prompts: int, answered_by: str, seconds: float) -> str:
     """One line under the picture after an answer."""
     took = f"in {seconds:.1f} seconds" if seconds >= 0.1 else "at once"
-    return f"{prompts} {'prompt' if prompts == 1 else 'prompts'} explained {took} by {model_label}."
+    return f"{prompts} {'prompt' if prompts == 1 else 'prompts'} explained {took} by {answered_by}."
 
 
 def run_status(run: Run, stopped: bool) -> str:

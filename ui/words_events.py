@@ -11,6 +11,7 @@ import gradio as gr
 
 import toyland
 from ui import choices, words_drawing, words_export, words_link, words_wording
+from ui.answering import answering
 from ui.asking import GALLERY_SEEDS
 from ui.compare_events import show_models
 from ui.errors import in_plain_words, told
@@ -28,12 +29,13 @@ Shown = tuple[Picture, Any, str, str]
 @told
 def ask(picture: Picture, labels: str, phrasings: str, model: str) -> Answer:
     """Ask the model; returns all that an answer changes on the page."""
-    asked = WordsAsked(picture, labels, phrasings, model)
+    who = answering(model, picture)
+    asked = WordsAsked(picture, labels, phrasings, who.name, who.automatic)
     answer = ask_model(asked)
     return (
         answer,
         words_drawing.matrix(answer),
-        words_wording.answered(answer, choices.model_label(model)),
+        words_wording.answered(answer, who.said),
         words_export.as_python(asked),
         words_link.write_query(asked),
     )
@@ -69,7 +71,10 @@ def show_example(name: str) -> tuple[Any, ...]:
 
 def show_models_of(answer: WordsAnswer | None, default_model: str) -> tuple[dict[str, Any], str]:
     """The list of models, and what may be asked of the one that answered last."""
-    return show_models(answer.asked.model if answer else default_model, default_model)
+    asked = answer.asked if answer else None
+    return show_models(
+        choices.selected(asked.model, asked.automatic) if asked else default_model, default_model
+    )
 
 
 def pick_scene(event: gr.SelectData, labels: str, suggested: str) -> Shown:

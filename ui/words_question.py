@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from explain.phrasebook import PHRASINGS
@@ -32,6 +32,7 @@ class WordsAsked:
     labels: str
     phrasings: str
     model: str
+    automatic: bool = field(default=False, compare=False)  # whether the model was chosen by the picture
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from explain.catalogue import AUTOMATIC
 from ui import choices, words_export, words_wording
 from ui.asking import picture_chooser
 from ui.choice import Choice
@@ -13,7 +14,7 @@ from ui.explain_tab import VIEW_SECONDS
 from ui.keeping import keeping
 from ui.turns import Turn
 from ui.view import Picture
-from ui.wording import BUILT_IN_NOTE
+from ui.wording import AUTOMATIC_NOTE
 from ui.words_examples import EXAMPLES, FIRST
 from ui.words_matrix import WordsMatrix
 from ui.words_question import WordsAsked
@@ -76,6 +77,6 @@ def _asking(first: WordsAsked) -> dict[str, Any]:
         elem_classes="prompt-box",
     )
     parts["model"] = Choice(choices.plain("Model", first.model), elem_id="words-model")
-    note = BUILT_IN_NOTE if first.model.startswith("toy-") else ""
+    note = AUTOMATIC_NOTE if first.model == AUTOMATIC else ""
     parts["model_note"] = gr.Markdown(note, elem_id="words-model-note", elem_classes="model-note")
     return parts

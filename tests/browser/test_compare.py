@@ -145,7 +145,6 @@ def test_stopping_keeps_what_has_come(page, address):
     expect(status).to_contain_text("methods compared", timeout=PATIENCE)
     page.get_by_label("Slow methods too").check()
     expect(status).to_contain_text("so far", timeout=PATIENCE)
-    page.wait_for_timeout(2000)  # the quick ones are over: a slow one is at work, which cannot be interrupted
     page.locator("#stop").click()
     expect(status).to_contain_text("Stopped.", timeout=PATIENCE)
     count = page.locator(".tl-tile:not(.tl-plain)").count()

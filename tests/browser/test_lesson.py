@@ -6,12 +6,21 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.app_process import PATIENCE
+from tests.browser.app_process import PATIENCE, running_app
 from toyland.tasks import TASKS
 from ui.lesson_examples import EXAMPLES, FIRST
 from ui.wording import percent
 
 EXAMPLE = EXAMPLES[FIRST]
+
+ENDLESS = """
+import sys
+from guidance.tuning import settings
+from ui import lessons
+settings.MAX_EPOCHS = lessons.MAX_EPOCHS = 1_000_000
+import app
+sys.exit(app.main())
+"""
 
 
 def opened(page: Page, address: str) -> None:
@@ -104,19 +113,23 @@ def test_what_is_missing_is_said_and_nothing_is_lost(page, address):
     expect(names(page).nth(1)).to_have_value(EXAMPLES["In pencil"].names[1], timeout=PATIENCE)
 
 
-def test_a_lesson_is_stopped_and_begun_anew(page, address):
-    opened(page, address)
-    set_epochs(page, 200)
-    page.locator("#teach").click()
-    expect(page.locator("#lesson .tl-verdict")).to_contain_text(
-        re.compile(r"step \d+ of 200"), timeout=PATIENCE
-    )
-    page.locator("#lesson-stop").click()
-    expect(page.locator("#lesson-status")).to_contain_text("Stopped", timeout=PATIENCE)
-    set_epochs(page, 2)
-    page.locator("#teach").click()
-    taught(page)
-    expect(page.locator("#lesson .tl-verdict")).to_contain_text("are put in the right class")
+def test_a_lesson_is_stopped_and_begun_anew(browser, tmp_path):
+    """An app of its own, which allows more rounds than any machine finishes before Stop is pressed."""
+    with running_app(tmp_path / "app.log", ["-c", ENDLESS]) as address:
+        page = browser.new_page()
+        opened(page, address)
+        set_epochs(page, 1_000_000)
+        page.locator("#teach").click()
+        expect(page.locator("#lesson .tl-verdict")).to_contain_text(
+            re.compile(r"step \d+ of 1000000"), timeout=PATIENCE
+        )
+        page.locator("#lesson-stop").click()
+        expect(page.locator("#lesson-status")).to_contain_text("Stopped", timeout=PATIENCE)
+        set_epochs(page, 2)
+        page.locator("#teach").click()
+        taught(page)
+        expect(page.locator("#lesson .tl-verdict")).to_contain_text("are put in the right class")
+        page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
