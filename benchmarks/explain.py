@@ -17,6 +17,7 @@ import json
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import open_clip
@@ -29,6 +30,7 @@ from explain.attention import AttentionRecorder
 from explain.clip import Clip
 from explain.encodings import ImageEncoding
 from explain.explanation import explain_image
+from explain.randomweights import randomised
 from explain.relevance import last_relevance
 from explain.similarity import similarity_map
 
@@ -47,20 +49,15 @@ PROMPTS = [
 
 
 def random_clip(architecture: str) -> tuple[Clip, torch.Tensor]:
-    """A real architecture with random weights, and one image of noise."""
+    """A real architecture with random weights by which every layer matters, so that no map is constant; and one image
+    of noise.
+    """
     torch.manual_seed(0)
     model, _, transform = open_clip.create_model_and_transforms(
         architecture, load_weights=False, image_resize_mode="squash"
     )
-    for name, parameter in model.visual.named_parameters():
-        if name.endswith("bn3.weight"):  # zero when new: the blocks of a ResNet would do nothing
-            torch.nn.init.normal_(parameter, 0.5, 0.1)
-        elif name.endswith("bn3.bias"):
-            torch.nn.init.normal_(parameter, 0.0, 0.2)
-    clip = Clip(
-        architecture, model.eval().requires_grad_(False), transform, open_clip.get_tokenizer(architecture)
-    )
-    return clip, torch.randn(1, 3, *clip.size)
+    clip = Clip(architecture, model.eval(), transform, open_clip.get_tokenizer(architecture))
+    return replace(randomised(clip), name=architecture), torch.randn(1, 3, *clip.size)
 
 
 def recording(clip: Clip, image: torch.Tensor, pairs: int) -> Result:

@@ -1,11 +1,13 @@
 """Loading models, and keeping what was loaded within a memory budget."""
 
 import gc
+import logging
 import os
 import re
 import threading
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,18 +168,19 @@ def _create(source: str, paths: tuple[Path, ...], config: dict) -> tuple[nn.Modu
     path, local = paths[0], source.startswith("local-dir:")
     image, text = paths if len(paths) == 2 else (None, None)
     try:
-        model, _, transform = open_clip.create_model_and_transforms(
-            source,
-            pretrained=None if local else str(path),
-            load_weights=image is None,
-            pretrained_image_path=image,
-            pretrained_text_path=text,
-            precision="fp32",
-            image_mean=config.get("mean"),
-            image_std=config.get("std"),
-            image_interpolation=config.get("interpolation"),
-            image_resize_mode="squash",
-        )
+        with nullcontext() if image is None else _told_errors_alone():
+            model, _, transform = open_clip.create_model_and_transforms(
+                source,
+                pretrained=None if local else str(path),
+                load_weights=image is None,
+                pretrained_image_path=image,
+                pretrained_text_path=text,
+                precision="fp32",
+                image_mean=config.get("mean"),
+                image_std=config.get("std"),
+                image_interpolation=config.get("interpolation"),
+                image_resize_mode="squash",
+            )
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(
             str(path.parent), path.parent.name
@@ -191,6 +194,18 @@ def _create(source: str, paths: tuple[Path, ...], config: dict) -> tuple[nn.Modu
     if reason is not None:
         raise ValueError(reason)
     return model.eval().requires_grad_(False), transform
+
+
+@contextmanager
+def _told_errors_alone() -> Iterator[None]:
+    """Without OpenCLIP's warnings that towers from two files are no whole checkpoint: `_require_all` looks."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def _require_all(tower: nn.Module, path: Path) -> None:

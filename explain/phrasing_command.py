@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from explain.automatic import for_scenes, load
 from explain.averages import FolderStability
 from explain.captions import drawn
+from explain.catalogue import AUTOMATIC
 from explain.clip import Clip
 from explain.contentwords import NEGLECTED
-from explain.folders import NamedPicture, counted
+from explain.folders import NamedPicture, counted, read_folder
 from explain.folderstability import explain_folder, explain_pictures
-from explain.loading import load
+from explain.images import read_image
 from explain.measuring.commands import ended
 from explain.measuring.progress import Progress
 from explain.phrasebook import PHRASINGS
@@ -34,10 +36,25 @@ def _answer(options: argparse.Namespace, progress: Progress) -> str:
     check_threshold(options.threshold)
     if options.labels is not None:
         read_labels(options.labels)
-    found = _found(options, load(options.model, options.device), progress)
+    found = _found(options, _model(options), progress)
     if options.json:
         return json.dumps(as_record(found), ensure_ascii=False, allow_nan=False)
     return as_text(found)
+
+
+def _model(options: argparse.Namespace) -> Clip:
+    """The model that is named, or the one that fits the pictures: of several, the first."""
+    if options.model != AUTOMATIC:
+        return load(options.model, options.device)
+    if drawn(options.pictures) is not None:
+        return load(for_scenes().model, options.device)
+    path = Path(options.pictures)
+    image = (
+        next((one.image for one in read_folder(path).readable([])), None)
+        if path.is_dir()
+        else read_image(path)
+    )
+    return load(AUTOMATIC, options.device, image=image)
 
 
 def _found(options: argparse.Namespace, clip: Clip, progress: Progress) -> Stability | FolderStability:
@@ -89,7 +106,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PHRASING",
         help="texts with {} for the label (default: 20 ready ones)",
     )
-    parser.add_argument("--model", default="toy-vit", help="a model of the catalogue, or a model directory")
+    parser.add_argument(
+        "--model",
+        default=AUTOMATIC,
+        help="a model of the catalogue, or a model directory (default: chosen by the pictures)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument(
         "--threshold",

@@ -1,6 +1,6 @@
 """Trains `photo`: a text tower from scratch and a linear head on a frozen trunk. Captions, names, and places.
 
-    L = L_captions + w_names L_names + w_places L_places + w_terms (L_terms + w_photos L_photos)
+    L = L_captions + w_names L_names + w_places L_places + w_terms L_terms
 
 L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: the same of classes' features and names
 (`names.py`). For the other two, a photograph's score with a text is a soft maximum over its P places,
@@ -8,9 +8,8 @@ L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: 
     s(x, t) = 1/tau log( 1/P sum_p exp(tau cos(e_p, t)) )
 
 so that a few places are enough, as in multiple-instance learning. L_places: InfoNCE of that score for captions.
-L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not;
-L_photos: a photograph picks each of its terms from those that it has not. The pooled feature of some photographs is
-that of a part of them, so that no photograph is the same twice.
+L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not. The
+pooled feature of some photographs is that of a part of them, so that no photograph is always the same.
 """
 
 from __future__ import annotations
@@ -49,6 +48,7 @@ class PhotoRecipe(Recipe):
 
     batch: int = 512
     lr: float = 1.5e-3
+    head_rate: float = 0.03  # of lr: a head that moves far learns what stands around objects
     warmup: float = 0.05
     ema: float = 0.995
     names_weight: float = 0.5
@@ -57,12 +57,18 @@ class PhotoRecipe(Recipe):
     names: int = 256
     terms: int = 128
     sharpness: float = 20.0  # tau
-    photos_weight: float = 0.3
     parts: float = 0.5  # the share of photographs of which a part is seen
 
     @property
     def identity(self) -> dict[str, Any]:
-        weights = ("names_weight", "places_weight", "terms_weight", "photos_weight", "sharpness", "parts")
+        weights = (
+            "head_rate",
+            "names_weight",
+            "places_weight",
+            "terms_weight",
+            "sharpness",
+            "parts",
+        )
         return {name: getattr(self, name) for name in ("names", "terms", *weights)}
 
 
@@ -93,6 +99,21 @@ class Trained(nn.Module):
         self.place_scale = nn.Parameter(torch.tensor(math.log(20.0)))
 
 
+def optimizers(model: Trained, recipe: PhotoRecipe) -> list[torch.optim.Optimizer]:
+    """AdamW for the text tower and the temperatures, and for the head at a rate of its own."""
+    head = torch.optim.AdamW(
+        model.head.parameters(),
+        lr=recipe.head_rate * recipe.lr,
+        weight_decay=0.0,
+        betas=(0.9, 0.98),
+        eps=1e-6,
+    )
+    model.head.requires_grad_(False)  # what `adamw` leaves out
+    rest = adamw(model, recipe)
+    model.head.requires_grad_()
+    return [*rest, head]
+
+
 class PhotoTraining(Run):
     """Training of `photo` on a folder of photographs; their features are made once and kept in the run's folder."""
 
@@ -103,7 +124,7 @@ class PhotoTraining(Run):
     ) -> None:
         torch.manual_seed(recipe.seed)
         model = Trained().to(device)
-        super().__init__(recipe, folder, device, model, adamw(model, recipe))
+        super().__init__(recipe, folder, device, model, optimizers(model, recipe))
         self.photos = training_photos(data)
         self.trunk = pretrained(backbone)
         self.places = features(self.trunk, self.photos, folder / "features")
@@ -149,8 +170,7 @@ class PhotoTraining(Run):
         dense = encode(places)
         place_loss, _ = symmetric_loss(place_scale * soft_maximum(dense, captions, recipe.sharpness))
         logits = place_scale * soft_maximum(dense, terms, recipe.sharpness)
-        having = self._having(batch).to(self.device)
-        term_loss = pick_loss(logits, having) + recipe.photos_weight * pick_loss(logits.T, having.T)
+        term_loss = pick_loss(logits, self._having(batch).to(self.device))
         total = (
             caption_loss
             + recipe.names_weight * name_loss
@@ -224,8 +244,10 @@ def soft_maximum(dense: Tensor, texts: Tensor, sharpness: float) -> Tensor:
 
 def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
     """Of logits (B, K) of photographs with terms: each that has a term against all that have it not, the mean over
-    terms of the mean over those that have it. Terms that none has are left out.
+    terms of the mean over those that have it. Terms that none has are left out; 0 without any.
     """
+    if not having.any():
+        return logits.new_zeros(())
     logits, having = logits[:, having.any(0)], having[:, having.any(0)]
     others = logits.masked_fill(having, -torch.inf).logsumexp(0)
     each = F.softplus(others - logits)  # -log( e^l / (e^l + sum of others) )

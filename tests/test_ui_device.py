@@ -174,7 +174,7 @@ def test_the_environment_chooses_model_and_device(tmp_path):
     done = run_python(code, tmp_path, TOKENLIGHT_MODEL="toy-rn", TOKENLIGHT_DEVICE="cpu")
     assert done.stdout.split() == ["toy-rn", "cpu"]
     done = run_python(code, tmp_path, TOKENLIGHT_MODEL="", TOKENLIGHT_DEVICE=" ")
-    assert done.stdout.split() == ["toy-vit", "auto"]
+    assert done.stdout.split() == ["automatic", "auto"]
 
 
 @pytest.fixture

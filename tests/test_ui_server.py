@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import matplotlib.cbook
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -124,6 +125,15 @@ def test_bad_questions_about_words_are_told(client, scene_file, labels, phrasing
     with pytest.raises(AppError, match=message):
         client.predict(handle_file(str(scene_file)), labels, phrasings, "toy-vit", api_name="/words")
     assert still_answers(client, scene_file)
+
+
+def test_the_model_is_chosen_by_the_picture(client, scene_file):
+    """Offline: a photograph is answered by `photo`, which says what it has never seen; a drawn scene by toy-vit."""
+    photograph = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    answer = ask(client, photograph, "a woman in a uniform\na zyzzyva", "automatic")
+    assert [each["model"] for each in answer] == ["photo", "photo"]
+    assert answer[1]["notes"] == ["never seen in training: 'zyzzyva'"]
+    assert ask(client, scene_file, model="automatic")[0]["model"] == "toy-vit"
 
 
 @pytest.mark.parametrize("model", [name for name, entry in explain.CATALOGUE.items() if entry.local])

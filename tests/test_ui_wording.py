@@ -39,18 +39,20 @@ def test_caption_of_a_reversed_map_makes_no_claim_about_scores():
     assert caption == "The reversed map is brighter on the red cat than on the background."
 
 
-def test_the_first_note_is_the_note_of_the_catalogue():
-    toy, photographs = CATALOGUE["toy-vit"], CATALOGUE[choices.PHOTOGRAPH_MODEL]
-    assert wording.model_note(toy, photographs, offline=False) == wording.BUILT_IN_NOTE
-    assert (
-        wording.model_note(toy, photographs, offline=True)
-        == f"{wording.BUILT_IN_NOTE} {wording.OFFLINE_NOTE}"
+def test_a_model_is_noted_with_what_it_knows():
+    assert wording.model_note(CATALOGUE["toy-vit"]) == (
+        "Toyland ViT (built in): Knows only drawn scenes; works offline, at once."
     )
-    assert "drawn scenes" not in wording.model_note(photographs, photographs, offline=False)
+    said = wording.automatic_note(CATALOGUE["toy-vit"], CATALOGUE["photo"])
+    assert said == (
+        "Drawn scenes are answered by Toyland ViT (built in), photographs by Photo CLIP (built in)."
+    )
+    assert choices.model_note("automatic").startswith("Drawn scenes are answered by Toyland ViT")
 
 
 def test_the_first_labels_are_those_of_the_library():
-    known = {name: item.label for name, item in (*CATALOGUE.items(), *METHODS.items(), *GENERATORS.items())}
+    known = {"automatic": choices.models("automatic")["groups"][0]["options"][0]["label"]}
+    known |= {name: item.label for name, item in (*CATALOGUE.items(), *METHODS.items(), *GENERATORS.items())}
     assert {name: known[name] for name in choices.FIRST_LABELS} == choices.FIRST_LABELS
 
 

@@ -4,12 +4,17 @@ import json
 import re
 from pathlib import Path
 
+import matplotlib.cbook
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 import toyland
 from tests.browser.app_process import PATIENCE, running_app
+
+PHOTOGRAPH = matplotlib.cbook.get_sample_data(
+    "grace_hopper.jpg", asfileobj=False
+)  # one that every machine has
 
 
 def open_page(page: Page, address: str, query: str = "") -> None:
@@ -37,7 +42,24 @@ def test_the_first_page_is_never_empty(page, address):
     expect(card.locator(".tl-finding").first).to_contain_text(
         re.compile("^Here CLIP scores .* (higher|lower|about as high)")
     )
-    expect(page.locator("#model-note")).to_contain_text("This built-in model knows only drawn scenes.")
+    expect(page.locator("#model-note")).to_contain_text("Drawn scenes are answered by Toyland ViT")
+
+
+def test_a_photograph_is_answered_by_the_model_for_photographs(page, address, tmp_path):
+    """Offline, and nobody chose it; a drawn scene after it is again answered by the model of scenes."""
+    open_page(page, address)
+    status = page.locator("#status")
+    expect(status).to_contain_text("Toyland ViT (built in): this is a scene of Toyland")
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture input[type=file]").set_input_files(PHOTOGRAPH)
+    ask(page, "a woman in a uniform", "a zyzzyva")
+    expect(status).to_contain_text(
+        "Photo CLIP (built in): the built-in model for photographs", timeout=PATIENCE
+    )
+    expect(page.locator(".tl-card").last).to_contain_text("never seen in training: 'zyzzyva'")
+    expect(page.locator("#model select")).to_have_value("automatic")
+    page.locator("#gallery button.thumbnail-item").nth(1).click()
+    expect(status).to_contain_text("Toyland ViT (built in)", timeout=PATIENCE)
 
 
 def test_upload_type_see_select_save_and_reopen(page, address, tmp_path):
