@@ -15,21 +15,26 @@ from photographs.names import in_a_sentence
 RARE = 15  # photographs that a term needs
 SELDOM = 5  # times that a word must be used to count as known
 COMMON = 0.5  # of all photographs, from which a term says nothing
-# True of many photographs whose captions say something narrower: as terms they would be learnt from what stands around.
-VAGUE = frozenset(["person", "persons", "people"])
+# Words for people: where a caption has one, the photograph shows a person, whom captions seldom call so.
+_PEOPLE = (
+    "man woman boy girl men women boys girls people child children kid kids lady guy player person baby toddler "
+    "skateboarder surfer skier snowboarder couple crowd biker cyclist climber adults persons ladies guys players team "
+    "female male teenager rider skater batter catcher family friends group toddlers teenagers students swimmer dancer "
+    "runner hiker singer soldier soldiers police officer fisherman cowboy chef workers worker pedestrians surfers "
+    "skiers"
+)
+PEOPLE = frozenset(_PEOPLE.split())
+PERSON = "person"
 _WORD = re.compile(r"[a-z]+")
 _TERM = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
 
 def terms(text: str) -> set[str]:
-    """The content words of a caption and its pairs of neighbouring content words, but for vague ones."""
+    """The content words of a caption and its pairs of neighbouring content words; PERSON where it names people."""
     words = _TERM.findall(text.lower())
-    found = {word for word in words if _says_much(word) and len(word) > 1}
-    return found | {f"{a} {b}" for a, b in pairwise(words) if _says_much(a) and _says_much(b)}
-
-
-def _says_much(word: str) -> bool:
-    return is_content(word) and word not in VAGUE
+    found = {word for word in words if is_content(word) and len(word) > 1}
+    found |= {f"{a} {b}" for a, b in pairwise(words) if is_content(a) and is_content(b)}
+    return found | ({PERSON} if found & PEOPLE else set())
 
 
 class Vocabulary:
@@ -39,7 +44,10 @@ class Vocabulary:
         each = [set().union(*map(terms, (*photo.captions, *photo.statements))) for photo in photos]
         counts = Counter(term for found in each for term in found)
         most = COMMON * len(photos)
-        self.terms = sorted(term for term, count in counts.items() if RARE <= count < most)
+        self.terms = sorted(
+            term for term, count in counts.items() if RARE <= count < most or (term == PERSON and count)
+        )
+        self.person = self.terms.index(PERSON) if PERSON in self.terms else None
         numbers = {term: number for number, term in enumerate(self.terms)}
         self.of = [sorted(numbers[term] for term in found if term in numbers) for found in each]
 

@@ -413,7 +413,9 @@ def test_coca_is_refused_with_the_reason(tmp_path):
     ],
 )
 def test_unknown_names_name_the_choices(name):
-    with pytest.raises(ValueError, match=r"unknown model .*; allowed: toy-vit, toy-rn, ViT-B-16-openai"):
+    with pytest.raises(
+        ValueError, match=r"unknown model .*; allowed: toy-vit, toy-rn, photo, ViT-B-16-openai"
+    ):
         explain.load(name)
 
 

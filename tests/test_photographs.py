@@ -147,10 +147,10 @@ def test_the_folder_is_named_or_in_the_environment(data, monkeypatch, tmp_path):
 
 
 def test_terms_are_content_words_and_their_pairs():
-    found = terms("A young person's dog is on the red couch with 2 kids and people .")
-    assert {"dog", "red", "couch", "red couch", "kids"} <= found
-    assert not found & {"a", "on", "the", "dog red", "couch kids", "2", "people"}
-    assert terms("a young person rides") == {"young", "rides"}
+    found = terms("A young man's dog is on the red couch with 2 kids .")
+    assert {"dog", "red", "couch", "red couch", "kids", "person"} <= found
+    assert not found & {"a", "on", "the", "dog red", "couch kids", "2"}
+    assert "person" not in terms("a dog on a couch")
 
 
 def test_a_vocabulary_has_what_enough_photographs_have():
@@ -257,10 +257,10 @@ def test_a_whitened_head_has_the_same_variance_everywhere():
 
 def test_a_training_learns_resumes_and_leaves_a_checkpoint(data, random_trunk, tmp_path, monkeypatch):
     monkeypatch.setattr(captions, "RARE", 2)
-    training = PhotoTraining(recipe(pictures=48), tmp_path / "run", "cpu", data)
+    training = PhotoTraining(recipe(pictures=160), tmp_path / "run", "cpu", data)
     batch = next(training.batches())
     before = training.loss(batch)[0].item()
-    assert len(list(training.run())) == 6
+    assert len(list(training.run())) == 20
     assert training.loss(batch)[0].item() < before
     training.save()
     clip = explain.load(tmp_path / "run", device="cpu")
@@ -277,11 +277,11 @@ def test_a_training_learns_resumes_and_leaves_a_checkpoint(data, random_trunk, t
     torch.testing.assert_close(clip.model.visual.head.proj.weight, expected)
     assert float(clip.model.logit_scale) == pytest.approx(float(training.ema["logit_scale"]), abs=1e-3)
 
-    again = PhotoTraining(recipe(pictures=64), tmp_path / "run", "cpu", data)
+    again = PhotoTraining(recipe(pictures=200), tmp_path / "run", "cpu", data)
     again.resume()
-    assert again.progress.pictures == 48
-    straight = PhotoTraining(recipe(pictures=64), tmp_path / "other", "cpu", data)
-    assert next(iter(again.batches())) == [*zip(range(7), straight.batches(), strict=False)][6][1]
+    assert again.progress.pictures == 160
+    straight = PhotoTraining(recipe(pictures=200), tmp_path / "other", "cpu", data)
+    assert next(iter(again.batches())) == [*zip(range(21), straight.batches(), strict=False)][20][1]
     with pytest.raises(ValueError, match="choose another folder"):
         PhotoTraining(recipe(names=7), tmp_path / "run", "cpu", data)
 

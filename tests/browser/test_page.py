@@ -56,7 +56,7 @@ def test_a_photograph_is_answered_by_the_model_for_photographs(page, address, tm
     expect(status).to_contain_text(
         "Photo CLIP (built in): the built-in model for photographs", timeout=PATIENCE
     )
-    expect(page.locator(".tl-card").last).to_contain_text("never seen in training: 'zyzzyva'")
+    expect(page.locator(".tl-card").last).to_contain_text("Never seen in training: 'zyzzyva'")
     expect(page.locator("#model select")).to_have_value("automatic")
     page.locator("#gallery button.thumbnail-item").nth(1).click()
     expect(status).to_contain_text("Toyland ViT (built in)", timeout=PATIENCE)
