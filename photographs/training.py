@@ -90,7 +90,7 @@ class Batch:
 
 
 class Trained(nn.Module):
-    """What is trained: the text tower, the head, and two temperatures, that of scores by place apart."""
+    """Holds what is trained: the text tower, the head, and a temperature each for whole pictures and for places."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -247,7 +247,7 @@ def soft_maximum(dense: Tensor, texts: Tensor, sharpness: float) -> Tensor:
 
 
 def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
-    """Of logits (B, K) of photographs with terms: each that has a term against all that have it not, the mean over
+    """Contrasts logits (B, K) of photographs with terms: each that has a term against all that have it not, the mean over
     terms of the mean over those that have it. Terms that none has are left out; 0 without any.
     """
     if not having.any():

@@ -185,7 +185,7 @@ def test_names_of_classes():
 
 
 def test_a_made_up_feature_is_recognised():
-    """Of Gaussian classes with known means, the feature that the optimal classifier's row gives points to the mean."""
+    """The feature that the optimal classifier's row gives points to the mean of its Gaussian class."""
     generator = torch.Generator().manual_seed(0)
     means = 0.5 * torch.randn(5, 8, generator=generator)
     spread = torch.eye(8) + 0.2 * torch.randn(8, 8, generator=generator)
@@ -341,7 +341,7 @@ def test_retrieval_and_naming_are_what_they_say(data, tiny):
 
 
 def test_scenes_are_told_from_photographs(data, tiny, tmp_path):
-    """Of two clouds with a gap between them none is taken for the other; the file is what `explain.automatic` reads."""
+    """Two clouds with a gap between them are told apart; the file is what `explain.automatic` reads."""
     generator = torch.Generator().manual_seed(0)
     yes, no = (F.normalize(torch.randn(300, 6, generator=generator) + shift, dim=-1) for shift in (2, -2))
     direction, limit = scenes.separate(yes, no)

@@ -13,7 +13,7 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> tuple[Tensor
 
 
 def symmetric_loss(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The same of logits (B, B), pictures by texts, whose diagonal belongs together."""
+    """Symmetric InfoNCE of logits (B, B), pictures by texts, whose diagonal belongs together; and that share."""
     target = torch.arange(len(logits), device=logits.device)
     loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
     return loss, (logits.argmax(dim=1) == target).float().mean()
