@@ -247,7 +247,7 @@ def soft_maximum(dense: Tensor, texts: Tensor, sharpness: float) -> Tensor:
 
 
 def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
-    """Contrasts logits (B, K) of photographs with terms: each that has a term against all that have it not, the mean over
+    """Contrasts photographs by logits (B, K) with terms: each that has a term against all without it, the mean over
     terms of the mean over those that have it. Terms that none has are left out; 0 without any.
     """
     if not having.any():

@@ -29,7 +29,7 @@ class Answering:
 
 
 def answering(asked: str, picture: Picture) -> Answering:
-    """Resolves which model answers about a picture when `asked` for: a name, or "automatic". A drawn scene needs no look at it."""
+    """Resolves `asked`, a model's name or "automatic", for a picture. A drawn scene needs no look at it."""
     if asked != AUTOMATIC:
         return Answering(asked)
     chosen = answers.model_of_scenes() if picture.scene is not None else answers.model_of(picture.open())
