@@ -26,7 +26,7 @@ demo: $(RUNTIME)  ## Open the app on http://127.0.0.1:7860 (PORT=... for another
 
 # In two processes, each with whole files, the longest first: the browser's tests, which are one process's.
 test: $(TOOLS)  ## Run every test (ARGS="-k name" for some of them)
-	$(RUN) -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(TOOLS)  ## Check style, layers (who may import whom) and types
 	$(RUN) -m ruff check .

@@ -30,12 +30,20 @@ SENTENCES = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items):
-    """Where tests run in several processes, each file is run by one, and all of the browser's are run by the same."""
-    for item in items:
-        group = "browser" if "browser" in item.path.parts else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Where tests run in several processes, each file is run by one, and all that visit the app by the same: a second
+    app and a second Chromium would take longer than they save.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduler(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            visits = "/browser/" in file or file.endswith(("_server.py", "test_ui_lesson.py"))
+            return "app" if visits else file
+
+    return Scheduler(config, log)
 
 
 @timm.models.register_model

@@ -143,20 +143,22 @@ def test_offline_is_said_at_once_and_names_the_built_in_models(hub):
             explain.load(entry, device="cpu")
 
 
-def test_an_address_that_never_answers_costs_three_seconds(tmp_path, monkeypatch):
+def test_an_address_that_never_answers_is_not_waited_for(tmp_path, monkeypatch):
     """A name server that does not reply has no time limit of its own."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
 
+    over, came_back = threading.Event(), []
+
     def hang(address, timeout):
-        time.sleep(8)
+        came_back.append(over.wait(600))
         raise OSError
 
     monkeypatch.setattr(weights.socket, "create_connection", hang)
-    started = time.monotonic()
     with pytest.raises(ValueError, match="cannot be reached"):
         explain.load("RN50-openai", device="cpu")
     assert "cannot be reached" in explain.available(explain.CATALOGUE["ViT-L-14-openai"])  # remembered
-    assert time.monotonic() - started < 5
+    assert not came_back
+    over.set()
 
 
 def test_offline_mode_is_honoured_without_a_connection(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -246,18 +247,24 @@ def test_a_model_out_of_reach_is_told(hub, monkeypatch):
         device.fetch("ViT-B-16-openai")
 
 
-def wait_together(model: str, count: int) -> tuple[list[object], set[str]]:
-    """What each visitor got, and what they were told meanwhile; in a thread, for a loop of its own."""
+def wait_together(model: str, count: int, everybody: threading.Event) -> tuple[list[object], set[str]]:
+    """What each visitor got, and what they were told meanwhile; in a thread, for a loop of its own. `everybody`: set
+    when each has been told something.
+    """
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, _wait_together(model, count)).result()
+        return pool.submit(asyncio.run, _wait_together(model, count, everybody)).result()
 
 
-async def _wait_together(model: str, count: int) -> tuple[list[object], set[str]]:
-    told: set[str] = set()
-    waiting = (
-        downloads.wait_for(model, lambda done, what: told.add(f"{what} {done:.0%}")) for _ in range(count)
-    )
-    return await asyncio.gather(*waiting, return_exceptions=True), told
+async def _wait_together(model: str, count: int, everybody: threading.Event) -> tuple[list[object], set[str]]:
+    told: list[set[str]] = [set() for _ in range(count)]
+
+    def tell(number: int, done: float, what: str) -> None:
+        told[number].add(f"{what} {done:.0%}")
+        if all(told):
+            everybody.set()
+
+    waiting = (downloads.wait_for(model, partial(tell, number)) for number in range(count))
+    return await asyncio.gather(*waiting, return_exceptions=True), set().union(*told)
 
 
 def test_visitors_who_want_the_same_model_wait_for_one_download(monkeypatch):
@@ -267,11 +274,10 @@ def test_visitors_who_want_the_same_model_wait_for_one_download(monkeypatch):
     def fetch(model, progress):
         fetched.append(model)
         progress(0.4, "downloading")
-        everybody.wait(10)
+        assert everybody.wait(600)
 
     monkeypatch.setattr(device, "fetch", fetch)
-    threading.Timer(3 * downloads.SECONDS, everybody.set).start()
-    answers, told = wait_together("ViT-B-16-openai", 300)
+    answers, told = wait_together("ViT-B-16-openai", 300, everybody)
     assert answers == [None] * 300
     assert fetched == ["ViT-B-16-openai"]
     assert told == {"downloading 40%"}
@@ -280,7 +286,7 @@ def test_visitors_who_want_the_same_model_wait_for_one_download(monkeypatch):
 
 def test_everybody_who_waits_is_told_of_a_failure_and_the_next_one_tries_again():
     for _ in range(2):
-        answers, told = wait_together("typo", 3)
+        answers, told = wait_together("typo", 3, threading.Event())
         assert all(isinstance(answer, ValueError) and "unknown model" in str(answer) for answer in answers)
         assert not told
 

@@ -1,11 +1,11 @@
 """Edits from the running server, asked for by programs: /edit, its stream, and bad input."""
 
-import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from tests.pictures import same_picture
 from ui.edit_examples import EXAMPLES
 from ui.editing import EditWish, edit
 from ui.view import Picture
@@ -61,7 +61,7 @@ def test_an_edit_equals_the_library(client, scene):
     )
     *_, run = edit(wish)
     with Image.open(path) as picture:
-        assert np.array_equal(picture.convert("RGB"), run.last.image)
+        assert same_picture(picture, run.last.image)
     assert record["seed"] == 3
     assert record["box"] == BOX
     assert record["words"] == {"pink": 1.0}

@@ -17,16 +17,9 @@ from PIL import Image
 
 import explain
 import toyland
-from tests.browser.app_process import running_app
 
 VISITORS = 20
 SECONDS = float(os.environ.get("TOKENLIGHT_VISIT_SECONDS", "5"))
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    with running_app(tmp_path_factory.mktemp("server") / "app.log") as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -307,10 +300,8 @@ def test_what_was_cut_and_what_is_unknown_is_said(client, scene_file):
     ],
 )
 def test_bad_questions_are_told(client, scene_file, prompts, model, method, message):
-    started = time.monotonic()
     with pytest.raises(AppError, match=message):
         ask(client, scene_file, prompts, model, method)
-    assert time.monotonic() - started < 10
     assert still_answers(client, scene_file)
 
 

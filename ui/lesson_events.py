@@ -19,7 +19,7 @@ from ui.lessons import MAX_CLASSES, Lesson, LessonAsked
 from ui.making import whole
 from ui.streaming import paced
 
-BETWEEN = 0.12  # seconds between two looks at the curves while they grow
+BETWEEN = 0.5  # seconds between two looks at the curves while they grow: a slow browser must not fall behind
 STOPPED = "Stopped. Press Teach to begin anew."
 
 Answer = tuple[Lesson, dict[str, Any], str, str]

@@ -38,6 +38,7 @@ def running_app(log: Path, program: Sequence[str] = ("app.py",)) -> Iterator[str
     command = [sys.executable, *program, "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | {
         "TOKENLIGHT_DEVICE": "cpu",
+        "OMP_NUM_THREADS": "1",  # as in the tests: small tensors, and the same numbers
         "HF_HUB_OFFLINE": "1",
         "GRADIO_TEMP_DIR": str(log.parent),
     }

@@ -2,13 +2,13 @@
 
 import re
 
-import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from guidance.records import read_record
 from tests.browser.app_process import PATIENCE
 from tests.browser.gestures import drag, swipe
+from tests.pictures import same_picture
 from ui.edit_examples import FIRST
 
 QUICK = "?tab=edit&generator=toy-vqgan&way=latents&steps=3&boxes=[]&words=[]&prompt=a+yellow+tree+on+the+sand"
@@ -109,7 +109,7 @@ def test_words_are_tapped_a_picture_is_edited_and_kept(page, address, tmp_path):
     with page.expect_download(timeout=PATIENCE) as download:
         page.get_by_role("button", name="Picture, PNG").locator("visible=true").click()
     download.value.save_as(tmp_path / "b.png")
-    assert np.array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
+    assert same_picture(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
 
 
 def test_a_word_that_is_tapped_while_the_server_answers_stays_tapped(page, address):

@@ -4,7 +4,6 @@ import json
 import re
 import time
 
-import numpy as np
 from gradio_client import Client
 from gradio_client.client import Job
 from PIL import Image
@@ -13,6 +12,7 @@ from playwright.sync_api import Page, expect
 from guidance.records import read_record
 from tests.browser.app_process import PATIENCE, running_app
 from tests.browser.gestures import Place, drag, swipe
+from tests.pictures import same_picture
 
 BOXES = json.dumps([["red cat", 0.05, 0.3, 0.45, 0.8], ["blue car", 0.53, 0.4, 0.95, 0.82]])
 BOX = {"phrase": "red boat", "left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.7}
@@ -91,7 +91,7 @@ def test_boxes_are_drawn_and_a_picture_is_made_kept_and_made_again(page, address
         page.get_by_role("button", name=re.compile("Save, share")).locator("visible=true").click()
         page.get_by_role("button", name="Picture, PNG").click()
     download.value.save_as(tmp_path / "b.png")
-    assert np.array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
+    assert same_picture(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
 
 
 def test_the_picture_is_seen_while_it_forms_and_can_be_stopped(page, address):

@@ -117,6 +117,7 @@ def test_a_lesson_is_stopped_and_begun_anew(browser, tmp_path):
     """An app of its own, which allows more rounds than any machine finishes before Stop is pressed."""
     with running_app(tmp_path / "app.log", ["-c", ENDLESS]) as address:
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
         opened(page, address)
         set_epochs(page, 1_000_000)
         page.locator("#teach").click()

@@ -188,9 +188,12 @@ def finish(page: Page, said: str = "Finished") -> None:
 
 
 def pixels(page: Page, where: str = ".tl-run-main") -> str:
-    """What a canvas shows, once it is painted."""
-    page.wait_for_timeout(150)
-    return page.locator(f"{where} canvas").first.evaluate("canvas => canvas.toDataURL()")
+    """What a canvas shows, once nothing more is painted on it."""
+    canvas, shown = page.locator(f"{where} canvas").first, []
+    while len(shown) < 3 or len(set(shown[-3:])) > 1:
+        page.wait_for_timeout(100)
+        shown.append(canvas.evaluate("canvas => canvas.toDataURL()"))
+    return shown[-1]
 
 
 def shown_step(page: Page) -> int:

@@ -119,7 +119,7 @@ def test_another_press_ends_the_run_before_it_and_stop_both(page, address):
     page.wait_for_timeout(1000)  # what is typed before the page has put its values there is lost
     page.locator("#edit-steps input").fill("3")
     page.locator("#edit-make").click()
-    expect(page.locator("#edit-status")).to_contain_text("guided by toy-vit", timeout=PATIENCE / 3)
+    expect(page.locator("#edit-status")).to_contain_text("guided by toy-vit", timeout=PATIENCE)
     page.locator("#edit-steps input").fill("1000")
     page.locator("#edit-make").click()
     running.wait_for(timeout=PATIENCE)
