@@ -16,6 +16,7 @@ from ui import answers, compare_export, compare_link, comparison, comparison_dra
 from ui import compare_events as events
 from ui.comparison import Asked
 from ui.comparison_drawing import Style, Tiles
+from ui.link import Question
 
 SLOW = {name for name, method in METHODS.items() if method.own_forwards}
 SWITCHES = ("drawn", False, False, None)  # background, shuffled, random, mask
@@ -23,7 +24,7 @@ SWITCHES = ("drawn", False, False, None)  # background, shuffled, random, mask
 
 def scene_asked(**changes) -> Asked:
     picture = view.scene_picture(18)
-    return Asked(picture, view.suggested_prompt(picture.scene), "toy-vit", **changes)
+    return Asked(picture, view.suggested_prompt(picture), "toy-vit", **changes)
 
 
 def run(asked: Asked, slow: bool = False, previous=None) -> comparison.Comparison:
@@ -255,9 +256,10 @@ def test_the_other_tabs_question_is_taken_over_once(found):
     assert nothing_new(events.adopt(answered, adopted, "toy-vit", ""))
 
 
-def test_before_the_first_answer_the_tab_opens_with_the_first_scene_or_its_link(found):
+def test_before_the_first_answer_the_tab_opens_with_the_first_picture_or_its_link():
     opened = events.adopt(None, None, "toy-rn", "?seed=3")
-    assert opened[-1] == (found.asked.picture, found.asked.prompt, "toy-rn")
+    first = Question().picture
+    assert opened[-1] == (first, view.suggested_prompt(first), "toy-rn")
     assert opened[-2]["waiting"].startswith("data:image")
     assert nothing_new(events.adopt(None, None, "toy-vit", "?tab=compare&seed=3"))  # the link is on its way
     assert nothing_new(events.adopt(None, opened[-1], "toy-rn", ""))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import psutil
@@ -135,11 +136,12 @@ def test_many_visitors_are_served_in_the_order_they_came_and_memory_stays_flat(a
         return memory(address)
 
     visit()  # what is made once is made
-    before, after = visit(), visit()
+    used = [visit(), visit(), visit()]
     assert done == list(range(CLIENTS))
     assert all(ranks == sorted(ranks, reverse=True) for ranks in places)
     assert places[-1][0] >= CLIENTS // 2
-    assert after < before * 1.02 + 2**24
+    # What is never given back grows with every visit; what the allocator keeps does not.
+    assert min(after - before for before, after in pairwise(used)) < 2**22
 
 
 LEAVING = """

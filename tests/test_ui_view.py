@@ -35,6 +35,7 @@ from ui import (
 from ui import explain_events as events
 from ui.drawing import COLORMAPS, Look
 from ui.drawn_html import DrawnHTML
+from ui.photographs import FIRST, PHOTOGRAPHS, credits_line
 from ui.turns import Turn
 
 
@@ -42,7 +43,7 @@ from ui.turns import Turn
 def seen():
     """A drawn scene, its suggested prompts, and two methods."""
     picture = view.scene_picture(link.FIRST_SEED)
-    prompts = view.parse_prompts(view.suggested_prompts(picture.scene))
+    prompts = view.parse_prompts(view.suggested_prompts(picture))
     return view.look(picture, prompts, "toy-vit", ("itsm", "relevance"))
 
 
@@ -203,6 +204,26 @@ def test_a_link_to_no_scene_opens_another_and_says_so(query):
     question, problem = link.read_query(query, "toy-vit")
     assert "does not exist" in problem
     assert question.picture == view.scene_picture(link.FIRST_SEED)
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_a_photograph_of_ours_is_opened_by_its_link(name):
+    """And it says who took it, what it shows to those who cannot see it, and asks words that its model knows."""
+    picture, shown = view.photograph(name), PHOTOGRAPHS[name]
+    assert max(picture.open().size) <= 640
+    question, problem = link.read_query(picture.in_link, "automatic")
+    assert (question.picture, problem) == (picture, None)
+    assert question.text.splitlines() == list(shown.prompts)
+    assert f"{name} by {shown.author} ({shown.licence})" in credits_line()
+    assert shown.author in Path("assets/README.md").read_text(encoding="utf-8")
+    words = set(Path("assets/models/photo/words.txt").read_text(encoding="utf-8").split())
+    assert {word for text in (*shown.prompts, *shown.labels) for word in text.split()} <= words
+
+
+def test_a_link_to_no_photograph_opens_another_and_says_so():
+    question, problem = link.read_query({"photo": "../secret"}, "automatic")
+    assert "not here" in problem
+    assert question.picture == view.photograph(FIRST.name)
 
 
 def test_every_file_can_be_saved(seen, tmp_path, no_model):

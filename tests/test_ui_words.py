@@ -14,6 +14,8 @@ import toyland
 from explain.stabilityreport import verdict
 from ui import answers, view, words_drawing, words_export, words_link, words_wording
 from ui import words_events as events
+from ui.photographs import PHOTOGRAPHS
+from ui.view import Picture, photograph, scene_picture
 from ui.words_examples import EXAMPLES, FIRST
 from ui.words_question import (
     FIRST_PHRASINGS,
@@ -70,11 +72,16 @@ def test_what_cannot_be_read_is_said(read, text, message):
 
 def test_suggested_labels_hold_the_scenes_things():
     for seed in range(30):
-        scene = toyland.sample_scene(seed)
-        labels = parse_labels(suggested_labels(scene))
-        assert {toyland.plain_noun(thing.kind) for thing in scene.things} <= set(labels)
+        picture = scene_picture(seed, "train")
+        labels = parse_labels(suggested_labels(picture))
+        assert {toyland.plain_noun(thing.kind) for thing in picture.scene.things} <= set(labels)
         assert 2 <= len(labels) <= MAX_LABELS
-    assert suggested_labels(None) == ""
+    assert suggested_labels(Picture()) == ""
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_a_photograph_of_ours_brings_its_labels(name):
+    assert 2 <= len(parse_labels(suggested_labels(photograph(name)))) <= MAX_LABELS
 
 
 def test_an_answer_is_the_librarys(answer):
@@ -193,7 +200,7 @@ def test_a_link_to_a_model_that_does_not_exist_leaves_a_list():
 
 def test_scenes_bring_labels_but_typed_ones_stay():
     picture, _, labels, suggested = events.new_scene("", "")
-    assert labels == suggested == suggested_labels(picture.scene)
+    assert labels == suggested == suggested_labels(picture)
     assert events.new_scene("my label", "house")[2] == "my label"
     picture, _, labels, _, phrasings = events.show_example("No doubt")
     assert (picture.scene.seed, labels, phrasings) == (55, "rabbit, cat, fish, bird", FIRST_PHRASINGS)
@@ -213,7 +220,7 @@ def test_links_with_little_in_them():
     asked, problem = words_link.read_query({"tab": "words"}, "toy-vit")
     assert (asked, problem) == (FIRST.asked_of("toy-vit"), None)
     asked, problem = words_link.read_query({"tab": "words", "seed": "3"}, "toy-vit")
-    assert asked.labels == suggested_labels(toyland.sample_scene(3))
+    assert asked.labels == suggested_labels(scene_picture(3))
     assert words_link.read_query({"seed": "-1"}, "toy-vit")[1]
     many = "\n".join(f"{n} {'very ' * 50}{{}}" for n in range(30))
     asked, _ = words_link.read_query({"tab": "words", "phrasings": many}, "toy-vit")

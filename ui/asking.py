@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import gradio as gr
-from PIL import Image
+from PIL import Image, ImageOps
 
 import toyland
+from ui.photographs import PHOTOGRAPHS
 from ui.picture_input import picture_input
-from ui.view import SPLIT, Picture
+from ui.view import Picture, photograph, scene_picture
 
-GALLERY_SEEDS = (18, 10, 16, 17, 19, 0)
+THUMBNAIL = 160  # pixels
+SCENES = tuple(scene_picture(seed) for seed in (18, 10, 16, 17, 19, 0))
+GALLERY = (*map(photograph, PHOTOGRAPHS), *SCENES)
 
 
-def picture_chooser(picture: Picture, prefix: str = "", height: int = 300) -> dict[str, Any]:
-    """The picture box, the drawn scenes under it, and the button that draws another; ids begin with `prefix`."""
+def picture_chooser(
+    picture: Picture, prefix: str = "", height: int = 240, gallery: Sequence[Picture] = GALLERY
+) -> dict[str, Any]:
+    """The picture box, ready pictures under it, and the button that draws another scene; ids begin with `prefix`."""
     return {
         "image": picture_input(
-            picture.open(),
+            picture.shown(),
             label="Picture",
             elem_id=f"{prefix}picture",
             elem_classes="picture-box",
             height=height,
         ),
         "gallery": gr.Gallery(
-            [_thumbnail(seed) for seed in GALLERY_SEEDS],
-            label="Drawn scenes",
+            [_thumbnail(each) for each in gallery],
+            label="Pictures to begin with",
             show_label=False,
-            columns=len(GALLERY_SEEDS),
+            columns=len(SCENES),
             object_fit="cover",
             allow_preview=False,
             buttons=[],
@@ -64,7 +71,11 @@ def files_of(gallery: Any) -> list[str]:
     return [item[0] if isinstance(item, (tuple, list)) else item for item in gallery or ()]
 
 
-def _thumbnail(seed: int) -> tuple[Image.Image, str]:
-    """A drawn scene, small, and in words for those who cannot see it."""
-    scene = toyland.sample_scene(seed, SPLIT)
-    return toyland.draw_scene(scene, 160), scene.caption
+@cache
+def _thumbnail(picture: Picture) -> tuple[Image.Image, str]:
+    """A picture, small, and in words for those who cannot see it."""
+    if picture.scene is not None:
+        return toyland.draw_scene(picture.scene, THUMBNAIL), picture.scene.caption
+    shown = PHOTOGRAPHS[picture.photograph]
+    with Image.open(shown.path) as image:
+        return ImageOps.fit(image, (THUMBNAIL, THUMBNAIL)), shown.shows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,16 +9,15 @@ from typing import Any
 
 import gradio as gr
 
-import toyland
 from ui import choices, compare_export, compare_link, comparison, comparison_drawing, wording
 from ui.answering import answering
-from ui.asking import GALLERY_SEEDS
+from ui.asking import GALLERY
 from ui.comparison import Adopted, Asked, Comparison
 from ui.comparison_drawing import Style, Tiles
 from ui.errors import in_plain_words, told
 from ui.explain_events import saved_file
-from ui.link import FIRST_SEED
-from ui.view import SPLIT, Picture, View, kept_or, scene_picture, suggested_prompt
+from ui.link import Question
+from ui.view import Picture, View, kept_or, new_scene_picture, suggested_prompt
 
 BETWEEN = 0.15  # seconds between two looks at the tiles while they come
 COMPARE_TAB = "compare"  # its id among the tabs
@@ -121,8 +119,8 @@ def adopt(view: View | None, adopted: Adopted | None, default_model: str, search
     if view is not None:
         theirs = (view.picture, view.prompts[0], choices.selected(view.model, view.automatic))
     elif adopted is None and f"tab={COMPARE_TAB}" not in search:
-        first = scene_picture(FIRST_SEED)
-        theirs = (first, suggested_prompt(first.scene), default_model)
+        first = Question().picture
+        theirs = (first, suggested_prompt(first), default_model)
     if theirs is None or theirs == adopted:
         return tuple(gr.skip() for _ in range(10))
     picture, prompt, model = theirs
@@ -154,14 +152,14 @@ def take_picture(path: str | None) -> tuple[Picture, Any, Any, Any]:
     return Picture(path=path), *_for_uploads()
 
 
-def pick_scene(event: gr.SelectData, prompt: str, suggested: str) -> Shown:
-    """A scene of the gallery."""
-    return _scene(GALLERY_SEEDS[event.index], prompt, suggested)
+def pick(event: gr.SelectData, prompt: str, suggested: str) -> Shown:
+    """A picture of the gallery."""
+    return _another(GALLERY[event.index], prompt, suggested)
 
 
 def new_scene(prompt: str, suggested: str) -> Shown:
     """A scene that nobody has seen before, or hardly anybody."""
-    return _scene(secrets.randbelow(toyland.SPLITS[SPLIT].count), prompt, suggested)
+    return _another(new_scene_picture(), prompt, suggested)
 
 
 def save_as(kind: str, found: Comparison | None, opacity: float, colormap: str, order: str) -> Iterator[str]:
@@ -173,10 +171,9 @@ def save_as(kind: str, found: Comparison | None, opacity: float, colormap: str, 
     yield from saved_file(lambda folder: compare_export.SAVERS[kind](found, style, folder))
 
 
-def _scene(seed: int, prompt: str, suggested: str) -> Shown:
-    """Another scene."""
-    picture = scene_picture(seed)
-    fresh = suggested_prompt(picture.scene)
+def _another(picture: Picture, prompt: str, suggested: str) -> Shown:
+    """Another picture."""
+    fresh = suggested_prompt(picture)
     return _shown(picture, kept_or(fresh, prompt, suggested), fresh)
 
 
@@ -184,7 +181,7 @@ def _shown(picture: Picture, prompt: str, suggested: str) -> Shown:
     """Picture, what the box shows, prompt, suggestion, mask and background."""
     drawn = picture.scene is not None
     last = (gr.update(visible=False), None, gr.update(visible=True)) if drawn else _for_uploads()
-    return picture, picture.open(), prompt, suggested, *last
+    return picture, picture.shown(), prompt, suggested, *last
 
 
 def _for_uploads() -> tuple[Any, Any, Any]:

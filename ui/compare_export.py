@@ -52,16 +52,15 @@ SAVERS: Mapping[str, Callable[[Comparison, Style, Path], Path]] = {
 
 def as_python(asked: Asked) -> str:
     """The lines that give the same maps in Python. Texts are written as literals."""
-    scene, lines = asked.picture.scene, ["import explain"]
-    if scene is None:
-        lines += ["", 'image = explain.read_image("your-picture.jpg")']
-    else:
-        lines += ["import toyland", "", f"scene = toyland.sample_scene({scene.seed}, {scene.split!r})"]
-        if asked.background != AS_DRAWN:
-            found = toyland.match_things(scene, asked.prompt)
-            about, usual = found[0] if found else 0, asked.background == USUAL
-            lines.append(f"scene = toyland.with_background(scene, about={about}, usual={usual})")
-        lines.append(f"image = toyland.draw_scene(scene, {SCENE_PIXELS})")
+    scene, lines = asked.picture.scene, asked.picture.in_python(SCENE_PIXELS)
+    if scene is not None and asked.background != AS_DRAWN:
+        found = toyland.match_things(scene, asked.prompt)
+        about, usual = found[0] if found else 0, asked.background == USUAL
+        lines[-1:] = [
+            f"scene = toyland.sample_scene({scene.seed}, {scene.split!r})",
+            f"scene = toyland.with_background(scene, about={about}, usual={usual})",
+            f"image = toyland.draw_scene(scene, {SCENE_PIXELS})",
+        ]
     lines.append(f"clip = explain.load({asked.model!r})")
     if asked.random:
         lines.append("clip = explain.randomised(clip)")

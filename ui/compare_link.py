@@ -18,9 +18,8 @@ def read_query(query: Mapping[str, str], default_model: str) -> tuple[Asked, str
     Picture, prompt and model are written as in the Explain tab's links; of several prompts the first is taken.
     """
     question, problem = read_question(query, default_model)
-    scene = question.picture.scene
     lines = [line.strip() for line in question.prompts.splitlines() if line.strip()]
-    prompt = lines[0] if lines else suggested_prompt(scene)
+    prompt = lines[0] if lines else suggested_prompt(question.picture)
     background, order = query.get("background", AS_DRAWN), query.get("sort", FIRST_ORDER)
     if background not in BACKGROUNDS or order not in ORDERS:
         problem = problem or "The link asks for a view that does not exist. Here is the usual one."
@@ -38,12 +37,9 @@ def read_query(query: Mapping[str, str], default_model: str) -> tuple[Asked, str
 
 def write_query(asked: Asked, order: str) -> str:
     """The query that opens this comparison again; an uploaded picture and its mask stay out of it."""
-    scene = asked.picture.scene
-    fields = {"tab": "compare"}
-    if scene is not None:
-        fields |= {"seed": str(scene.seed), "split": scene.split}
+    fields = {"tab": "compare"} | asked.picture.in_link
     fields |= {"prompts": asked.prompt.strip(), "model": asked.model}
-    if scene is not None and asked.background != AS_DRAWN:
+    if asked.picture.scene is not None and asked.background != AS_DRAWN:
         fields["background"] = asked.background
     fields |= {name: "1" for name in ("shuffled", "random") if getattr(asked, name)}
     if order != FIRST_ORDER:

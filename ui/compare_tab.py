@@ -16,11 +16,11 @@ from ui.drawing import COLORMAPS
 from ui.explain_tab import VIEW_SECONDS, strength
 from ui.explain_wiring import Controls as ExplainControls
 from ui.keeping import keeping
-from ui.link import FIRST_SEED
+from ui.link import Question
 from ui.picture_input import picture_input
 from ui.tiles import TileGrid
 from ui.turns import Turn
-from ui.view import Picture, scene_picture, suggested_prompt
+from ui.view import Picture, suggested_prompt
 
 LINK = "Link to this comparison (an uploaded picture is not part of it)"
 
@@ -31,7 +31,7 @@ def build_tab(
     """Lays the tab out in the Blocks that is open, and connects it. It opens with what `explained` was asked, which
     `adopted` then holds.
     """
-    first = scene_picture(FIRST_SEED)
+    first = Question().picture
     states = {
         "picture": gr.State(Picture()),
         "turn": gr.State(Turn()),
@@ -57,7 +57,7 @@ def _asking(picture: Picture, model: str) -> dict[str, Any]:
         gr.Markdown("A picture of the same shape, white where the thing is and black elsewhere.")
         parts["mask"] = picture_input(label="Mask", sources=["upload"], height=160, elem_id="mask")
     parts["prompt"] = gr.Textbox(
-        suggested_prompt(picture.scene),
+        suggested_prompt(picture),
         label="Prompt",
         placeholder="a red car",
         lines=1,

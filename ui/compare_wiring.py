@@ -128,7 +128,7 @@ def _connect_questions(c: Controls) -> list[Waiting]:
         events.take_picture, [c.image], [c.picture, c.mask_box, c.mask, c.background], **QUIET
     )
     triggers += [given.success, c.mask.upload, c.mask.clear]
-    for trigger, handler in ((c.gallery.select, events.pick_scene), (c.new_scene.click, events.new_scene)):
+    for trigger, handler in ((c.gallery.select, events.pick), (c.new_scene.click, events.new_scene)):
         picked = trigger(handler, [c.prompt, c.suggested], _shown(c), **QUIET)
         triggers.append(picked.success)
     running = [_ask(c, trigger) for trigger in triggers]

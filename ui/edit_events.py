@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-import toyland
 from ui import (
     box_canvas,
     choices,
@@ -19,7 +17,7 @@ from ui import (
     editing,
     word_picker,
 )
-from ui.asking import GALLERY_SEEDS
+from ui.asking import SCENES
 from ui.drawing import CANVAS, encoded
 from ui.edit_drawing import drawn
 from ui.edit_examples import EXAMPLES
@@ -29,7 +27,7 @@ from ui.errors import in_plain_words, told
 from ui.explain_events import saved_file
 from ui.making import Run, whole
 from ui.streaming import streamed
-from ui.view import SPLIT, Picture, scene_picture, shrink
+from ui.view import Picture, new_scene_picture, shrink
 
 Answer = tuple[Any, ...]  # the run, as it is drawn, what is said, Python and link
 Given = tuple[Picture, Any, str, str, str, dict[str, Any], dict[str, Any]]
@@ -168,14 +166,14 @@ def show_background(canvas: Any, picture: Picture) -> Any:
     return gr.skip() if canvas is None else canvas_on(picture, box_canvas.plain_boxes(canvas))
 
 
-def pick_scene(event: gr.SelectData) -> Given:
+def pick(event: gr.SelectData) -> Given:
     """A scene of the gallery."""
-    return _given(scene_picture(GALLERY_SEEDS[event.index]))
+    return _given(SCENES[event.index])
 
 
 def new_scene() -> Given:
     """A scene that nobody has seen before, or hardly anybody."""
-    return _given(scene_picture(secrets.randbelow(toyland.SPLITS[SPLIT].count)))
+    return _given(new_scene_picture())
 
 
 @told

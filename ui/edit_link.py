@@ -55,10 +55,7 @@ def read_query(query: Mapping[str, str], first: EditWish) -> tuple[EditWish, str
 
 def write_query(wish: EditWish) -> str:
     """The query that opens a wish again that could be read; a picture that was given or made stays out of it."""
-    scene = wish.picture.scene
-    fields = {"tab": EDIT_TAB}
-    if scene is not None:
-        fields |= {"seed": str(scene.seed), "split": scene.split}
+    fields = {"tab": EDIT_TAB} | wish.picture.in_link
     return "?" + urlencode(
         fields
         | {

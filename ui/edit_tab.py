@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ui import choices, edit_events, edit_export, edit_wording, first_edit
-from ui.asking import picture_chooser
+from ui.asking import SCENES, picture_chooser
 from ui.box_canvas import BoxCanvas, canvas_value
 from ui.choice import Choice
 from ui.edit_examples import EXAMPLES, FIRST
@@ -50,7 +50,7 @@ def build_tab(generator: str, tabs: gr.Tabs, tab: gr.Tab, generated: gr.State) -
 
 def _picture(first: EditWish) -> dict[str, Any]:
     """What is edited."""
-    parts = picture_chooser(first.picture, "edit-", 170)
+    parts = picture_chooser(first.picture, "edit-", 170, SCENES)
     parts["take_made"] = gr.Button("The picture I made under Generate", size="sm", elem_id="take-made")
     with gr.Row(elem_classes="example-row"):
         parts["examples"] = {

@@ -112,7 +112,7 @@ def _connect_pictures(c: Controls) -> None:
     given = c.image.upload(events.take_picture, [c.image, c.caption, c.suggested], said, **QUIET)
     drawn = given.then(events.show_canvas, [c.picture], [c.canvas], **QUIET)
     drawn.then(events.show_words, [c.prompt, c.caption, c.picker], [c.picker], **QUIET)
-    c.gallery.select(events.pick_scene, None, _given(c), **QUIET)
+    c.gallery.select(events.pick, None, _given(c), **QUIET)
     c.new_scene.click(events.new_scene, None, _given(c), **QUIET)
     c.take_made.click(events.take_made, [c.generated], _given(c), **QUIET)
     for name, button in c.examples.items():

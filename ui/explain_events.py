@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,21 +11,19 @@ from typing import Any
 
 import gradio as gr
 
-import toyland
 from ui import box_canvas, choices, downloads, drawing, export, where, wording
 from ui.answering import answering
-from ui.asking import GALLERY_SEEDS
+from ui.asking import GALLERY
 from ui.drawing import Look
 from ui.errors import in_plain_words, told
 from ui.link import FIRST_METHODS, NO_METHOD, read_query, write_query
 from ui.view import (
-    SPLIT,
     Picture,
     View,
     kept_or,
     look,
+    new_scene_picture,
     parse_prompts,
-    scene_picture,
     select_word,
     suggested_prompts,
 )
@@ -43,12 +40,11 @@ def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
     if problem:
         gr.Warning(problem, title="About this link")
     picture = question.picture
-    suggested = suggested_prompts(picture.scene) if picture.scene else ""
     return (
         picture,
-        picture.open(),
+        picture.shown(),
         question.text,
-        suggested,
+        suggested_prompts(picture),
         choices.plain("Model", question.model),
         choices.plain("Map", question.method),
         choices.plain("Beside it", question.beside),
@@ -115,22 +111,20 @@ def no_picture() -> tuple[Picture, str]:
     return Picture(), "Now choose a picture."
 
 
-def pick_scene(event: gr.SelectData, prompts: str, suggested: str) -> Shown:
-    """A scene of the gallery."""
-    return _scene(GALLERY_SEEDS[event.index], prompts, suggested)
+def pick(event: gr.SelectData, prompts: str, suggested: str) -> Shown:
+    """A picture of the gallery."""
+    return _shown(GALLERY[event.index], prompts, suggested)
 
 
 def new_scene(prompts: str, suggested: str) -> Shown:
     """A scene that nobody has seen before, or hardly anybody."""
-    return _scene(secrets.randbelow(toyland.SPLITS[SPLIT].count), prompts, suggested)
+    return _shown(new_scene_picture(), prompts, suggested)
 
 
-def _scene(seed: int, prompts: str, suggested: str) -> Shown:
+def _shown(picture: Picture, prompts: str, suggested: str) -> Shown:
     """Picture, what the box shows, prompts, suggestions."""
-    picture = scene_picture(seed)
-    assert picture.scene is not None
-    fresh = suggested_prompts(picture.scene)
-    return picture, picture.open(), kept_or(fresh, prompts, suggested), fresh
+    fresh = suggested_prompts(picture)
+    return picture, picture.shown(), kept_or(fresh, prompts, suggested), fresh
 
 
 @told

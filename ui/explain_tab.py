@@ -59,11 +59,11 @@ def _asking(question: Question) -> dict[str, Any]:
         elem_id="prompts",
         elem_classes="prompt-box",
     )
+    parts["explain"] = gr.Button("Explain", variant="primary", elem_id="explain")
+    parts["status"] = gr.Markdown("The model is waking up.", elem_id="status", elem_classes="status-line")
     with gr.Accordion("Where is the thing? Draw a box", open=False, visible=False) as parts["where_box"]:
         gr.Markdown(wording.WHERE)
         parts["where"] = BoxCanvas(canvas_value(()), elem_id="where")
-    parts["explain"] = gr.Button("Explain", variant="primary", elem_id="explain")
-    parts["status"] = gr.Markdown("The model is waking up.", elem_id="status", elem_classes="status-line")
     parts["model"] = Choice(choices.plain("Model", question.model), elem_id="model")
     note = wording.AUTOMATIC_NOTE if question.model == AUTOMATIC else ""
     parts["model_note"] = gr.Markdown(note, elem_id="model-note", elem_classes="model-note")

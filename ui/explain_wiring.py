@@ -129,7 +129,7 @@ def _connect_questions(c: Controls) -> None:
     c.image.clear(events.no_picture, None, [c.picture, c.status], **QUIET)
     given = c.image.upload(events.take_picture, [c.image], [c.picture], **QUIET)
     _ask(c, given.success)
-    for trigger, handler in ((c.gallery.select, events.pick_scene), (c.new_scene.click, events.new_scene)):
+    for trigger, handler in ((c.gallery.select, events.pick), (c.new_scene.click, events.new_scene)):
         picked = trigger(handler, [c.prompts, c.suggested], _shown(c), **QUIET)
         _ask(c, picked.success)
     chosen = c.cards.word(

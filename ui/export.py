@@ -60,10 +60,9 @@ SAVERS: Mapping[str, Callable[[View, Look, Path], Path]] = {
 
 def as_json(view: View) -> dict[str, Any]:
     """The view as plain data: the scene if one was drawn, and for each prompt its numbers, words and raw maps."""
-    scene = view.picture.scene
     return {
         "model": view.model,
-        "scene": json.loads(scene.to_json()) if scene else None,
+        **view.picture.in_json,
         "prompts": [_prompt_json(view, card) for card in range(len(view.prompts))],
     }
 
@@ -89,14 +88,7 @@ def _prompt_json(view: View, card: int) -> dict[str, Any]:
 
 def as_python(view: View) -> str:
     """The lines that give the same explanations in Python. Texts are written as literals."""
-    scene = view.picture.scene
-    if scene is None:
-        lines = ["import explain", "", 'image = explain.read_image("your-picture.jpg")']
-    else:
-        drawing = (
-            f"toyland.draw_scene(toyland.sample_scene({scene.seed}, {scene.split!r}), {view.shown.width})"
-        )
-        lines = ["import explain", "import toyland", "", f"image = {drawing}"]
+    lines = view.picture.in_python(view.shown.width)
     lines += [f"clip = explain.load({view.model!r})", f"prompts = {list(view.prompts)!r}"]
     for method in view.methods:
         lines.append(f"for e in explain.explain_image(clip, image, prompts, method={method!r}):")

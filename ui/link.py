@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import toyland
 from ui import device
-from ui.view import SPLIT, Picture, View, scene_picture, suggested_prompts
+from ui.photographs import FIRST, PHOTOGRAPHS
+from ui.view import SPLIT, Picture, View, photograph, scene_picture, suggested_prompts
 
 FIRST_SEED = 18
 FIRST_METHODS = ("itsm", "relevance")
@@ -22,47 +22,47 @@ N = TypeVar("N", int, float)
 
 @dataclass(frozen=True)
 class Question:
-    """What a link asks: a drawn scene, prompts as typed, a model and two methods (the second may be NO_METHOD)."""
+    """What a link asks: a picture, prompts as typed, a model and two methods (the second may be NO_METHOD)."""
 
-    seed: int = FIRST_SEED
-    split: str = SPLIT
+    picture: Picture = field(default_factory=lambda: photograph(FIRST.name))
     prompts: str = ""
     model: str = device.DEFAULT_MODEL
     method: str = FIRST_METHODS[0]
     beside: str = FIRST_METHODS[1]
 
     @property
-    def picture(self) -> Picture:
-        """The drawn scene of the link."""
-        return scene_picture(self.seed, self.split)
-
-    @property
     def text(self) -> str:
-        """The prompts, or, if the link has none, what the scene shows."""
-        scene = self.picture.scene
-        return self.prompts.strip() or (suggested_prompts(scene) if scene else "")
+        """The prompts, or, if the link has none, what the picture shows."""
+        return self.prompts.strip() or suggested_prompts(self.picture)
 
 
 def read_query(query: Mapping[str, str], default_model: str) -> tuple[Question, str | None]:
     """The question of a link, and what could not be read in it. Unknown models and methods are told on asking."""
-    problem: str | None = None
-    try:
-        seed, split = read_number(int, query.get("seed", FIRST_SEED)), query.get("split", SPLIT)
-        toyland.sample_scene(seed, split)
-    except ValueError:
-        problem = (
-            "The link asks for a scene that does not exist: seeds are whole numbers from 0. Here is another."
-        )
-        seed, split = FIRST_SEED, SPLIT
+    picture, problem = _picture(query)
     question = Question(
-        seed=seed,
-        split=split,
+        picture,
         prompts=query.get("prompts", "")[:LONGEST_QUERY],
         model=query.get("model", default_model)[:100],
         method=query.get("method", FIRST_METHODS[0])[:100],
         beside=query.get("with", FIRST_METHODS[1])[:100],
     )
     return question, problem
+
+
+def _picture(query: Mapping[str, str]) -> tuple[Picture, str | None]:
+    """A link's scene, or its photograph; what it has instead, and why, where there is no such one."""
+    if "seed" in query or "split" in query:
+        try:
+            return scene_picture(
+                read_number(int, query.get("seed", FIRST_SEED)), query.get("split", SPLIT)
+            ), None
+        except ValueError:
+            problem = "a scene that does not exist: seeds are whole numbers from 0"
+            return scene_picture(FIRST_SEED), f"The link asks for {problem}. Here is another."
+    name = query.get("photo", FIRST.name)
+    if name not in PHOTOGRAPHS:
+        return photograph(FIRST.name), "The link asks for a photograph that is not here. Here is another."
+    return photograph(name), None
 
 
 def read_number(kind: type[N], given: Any) -> N:
@@ -80,10 +80,8 @@ def read_number(kind: type[N], given: Any) -> N:
 
 def write_query(view: View) -> str:
     """The query that opens this view again; an uploaded picture stays out of it."""
-    scene = view.picture.scene
-    fields = {} if scene is None else {"seed": str(scene.seed), "split": scene.split}
     beside = view.methods[1] if len(view.methods) > 1 else NO_METHOD
-    fields |= {
+    fields = view.picture.in_link | {
         "prompts": "\n".join(view.prompts),
         "model": view.model,
         "method": view.methods[0],

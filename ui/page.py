@@ -27,6 +27,7 @@ from ui.edit_link import EDIT_TAB
 from ui.endpoints import build_endpoints
 from ui.generate_link import GENERATE_TAB
 from ui.generators import DEFAULT_GENERATOR
+from ui.photographs import credits_line
 from ui.words_link import WORDS_TAB
 
 QUEUE = 200  # visitors who may wait; more are told to come back
@@ -58,6 +59,7 @@ def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENER
                 generated = generate_tab.build_tab(generator, tabs, generating)
             with gr.Tab("Edit", id=EDIT_TAB) as editing:
                 edit_tab.build_tab(generator, tabs, editing, generated.run)
+        gr.Markdown(credits_line(), elem_id="credits")
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
 

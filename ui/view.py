@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -14,6 +16,7 @@ from PIL import Image
 import toyland
 from toyland.vocabulary import PLACE_NOUNS
 from ui import answers
+from ui.photographs import PHOTOGRAPHS
 
 if TYPE_CHECKING:
     import explain
@@ -27,11 +30,14 @@ MAX_CHARACTERS = 100_000
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn scene, a file that a visitor gave us, or a picture that was made on the page: one of the three."""
+    """A drawn scene, a file that a visitor gave us, or a picture that was made on the page: one of the three.
+    `photograph`: the name of the file where it is one of ours.
+    """
 
     scene: toyland.Scene | None = None
     path: str | None = None
     made: Image.Image | None = None
+    photograph: str = ""
 
     def open(self) -> Image.Image:
         """The picture at full size, RGB; a file that is no picture we allow is a ValueError."""
@@ -44,6 +50,33 @@ class Picture:
         import explain
 
         return explain.read_image(self.path)
+
+    def shown(self) -> Image.Image | str:
+        """What a picture box shows of it: a photograph of ours as the file that it is."""
+        return str(self.path) if self.photograph else self.open()
+
+    @property
+    def in_link(self) -> dict[str, str]:
+        """What a link says of it: nothing of a picture that was given or made."""
+        if self.scene is not None:
+            return {"seed": str(self.scene.seed), "split": self.scene.split}
+        return {"photo": self.photograph} if self.photograph else {}
+
+    @property
+    def in_json(self) -> dict[str, Any]:
+        """What a file of numbers says of it."""
+        scene = None if self.scene is None else json.loads(self.scene.to_json())
+        return {"scene": scene, "photograph": self.photograph or None}
+
+    def in_python(self, pixels: int) -> list[str]:
+        """Lines that import `explain` and open the picture as `image`, a scene so many pixels wide."""
+        if self.scene is None:
+            path = f"assets/photographs/{self.photograph}.jpg" if self.photograph else "your-picture.jpg"
+            return ["import explain", "", f'image = explain.read_image("{path}")']
+        drawing = (
+            f"toyland.draw_scene(toyland.sample_scene({self.scene.seed}, {self.scene.split!r}), {pixels})"
+        )
+        return ["import explain", "import toyland", "", f"image = {drawing}"]
 
 
 @lru_cache(maxsize=16)  # a scene on the page is opened for its box, its answers, its words, its canvas
@@ -83,15 +116,30 @@ def scene_picture(seed: int, split: str = SPLIT) -> Picture:
     return Picture(scene=toyland.sample_scene(seed, split))
 
 
-def suggested_prompts(scene: toyland.Scene) -> str:
-    """What one may ask of a scene: its things, then its place; one per line."""
+def new_scene_picture() -> Picture:
+    """A scene that nobody has seen before, or hardly anybody."""
+    return scene_picture(secrets.randbelow(toyland.SPLITS[SPLIT].count))
+
+
+def photograph(name: str) -> Picture:
+    """One of PHOTOGRAPHS."""
+    return Picture(path=str(PHOTOGRAPHS[name].path), photograph=name)
+
+
+def suggested_prompts(picture: Picture) -> str:
+    """What one may ask of a scene, its things and its place, or of a photograph of ours; one per line. "" of others."""
+    if picture.photograph:
+        return "\n".join(PHOTOGRAPHS[picture.photograph].prompts)
+    scene = picture.scene
+    if scene is None:
+        return ""
     phrases = [toyland.with_article(thing.phrase) for thing in scene.things]
     return "\n".join(dict.fromkeys([*phrases, PLACE_NOUNS[scene.place][0]]))
 
 
-def suggested_prompt(scene: toyland.Scene | None) -> str:
-    """The first of them, for those who may ask one thing; "" for no scene."""
-    return suggested_prompts(scene).splitlines()[0] if scene is not None else ""
+def suggested_prompt(picture: Picture) -> str:
+    """The first of them, for those who may ask one thing."""
+    return suggested_prompts(picture).partition("\n")[0]
 
 
 def kept_or(fresh: str, typed: str, suggested: str) -> str:

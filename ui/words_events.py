@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-import toyland
 from ui import choices, words_drawing, words_export, words_link, words_wording
 from ui.answering import answering
-from ui.asking import GALLERY_SEEDS
+from ui.asking import GALLERY
 from ui.compare_events import show_models
 from ui.errors import in_plain_words, told
 from ui.explain_events import saved_file
-from ui.view import SPLIT, Picture, kept_or, scene_picture
+from ui.view import Picture, kept_or, new_scene_picture
 from ui.words_examples import EXAMPLES, FIRST
 from ui.words_link import WORDS_TAB
 from ui.words_question import WordsAnswer, WordsAsked, suggested_labels
@@ -66,7 +64,7 @@ def show_example(name: str) -> tuple[Any, ...]:
     """A question of EXAMPLES: the model stays."""
     example = EXAMPLES[name]
     asked = example.asked_of("")
-    return example.picture, example.picture.open(), asked.labels, asked.labels, asked.phrasings
+    return example.picture, example.picture.shown(), asked.labels, asked.labels, asked.phrasings
 
 
 def show_models_of(answer: WordsAnswer | None, default_model: str) -> tuple[dict[str, Any], str]:
@@ -77,14 +75,14 @@ def show_models_of(answer: WordsAnswer | None, default_model: str) -> tuple[dict
     )
 
 
-def pick_scene(event: gr.SelectData, labels: str, suggested: str) -> Shown:
-    """A scene of the gallery."""
-    return _scene(GALLERY_SEEDS[event.index], labels, suggested)
+def pick(event: gr.SelectData, labels: str, suggested: str) -> Shown:
+    """A picture of the gallery."""
+    return _shown(GALLERY[event.index], labels, suggested)
 
 
 def new_scene(labels: str, suggested: str) -> Shown:
     """A scene that nobody has seen before, or hardly anybody."""
-    return _scene(secrets.randbelow(toyland.SPLITS[SPLIT].count), labels, suggested)
+    return _shown(new_scene_picture(), labels, suggested)
 
 
 def save_as(kind: str, answer: WordsAnswer | None) -> Iterator[str]:
@@ -95,11 +93,10 @@ def save_as(kind: str, answer: WordsAnswer | None) -> Iterator[str]:
     yield from saved_file(partial(words_export.SAVERS[kind], answer))
 
 
-def _scene(seed: int, labels: str, suggested: str) -> Shown:
+def _shown(picture: Picture, labels: str, suggested: str) -> Shown:
     """Picture, what the box shows, labels and suggestion."""
-    picture = scene_picture(seed)
-    fresh = suggested_labels(picture.scene)
-    return picture, picture.open(), kept_or(fresh, labels, suggested), fresh
+    fresh = suggested_labels(picture)
+    return picture, picture.shown(), kept_or(fresh, labels, suggested), fresh
 
 
 def _put(asked: WordsAsked) -> tuple[Any, ...]:
@@ -108,7 +105,7 @@ def _put(asked: WordsAsked) -> tuple[Any, ...]:
     """
     return (
         asked.picture,
-        asked.picture.open(),
+        asked.picture.shown(),
         asked.labels,
         asked.labels,
         asked.phrasings,

@@ -58,18 +58,12 @@ def as_json(answer: WordsAnswer) -> dict[str, Any]:
     """The answer as plain data, with the scene if one was drawn."""
     from explain.stabilityreport import as_record
 
-    scene = answer.asked.picture.scene
-    return {"scene": json.loads(scene.to_json()) if scene else None} | as_record(answer.found)
+    return answer.asked.picture.in_json | as_record(answer.found)
 
 
 def as_python(asked: WordsAsked) -> str:
     """The lines that give the same answer in Python. Texts are written as literals."""
-    scene, lines = asked.picture.scene, ["import explain"]
-    if scene is None:
-        lines += ["", 'image = explain.read_image("your-picture.jpg")']
-    else:
-        drawing = f"toyland.draw_scene(toyland.sample_scene({scene.seed}, {scene.split!r}), {SCENE_PIXELS})"
-        lines += ["import toyland", "", f"image = {drawing}"]
+    lines = asked.picture.in_python(SCENE_PIXELS)
     lines += [
         f"clip = explain.load({asked.model!r})",
         f"labels = {list(parse_labels(asked.labels))!r}",

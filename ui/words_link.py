@@ -15,9 +15,10 @@ WORDS_TAB = "words"  # its id among the tabs
 
 def read_query(query: Mapping[str, str], default_model: str) -> tuple[WordsAsked, str | None]:
     """The question of a link, and what could not be read in it. A link without a seed asks about the first example."""
-    question, problem = read_question({"seed": str(FIRST.seed), **query}, default_model)
-    scene = question.picture.scene
-    suggested = FIRST.labels if scene == FIRST.picture.scene else suggested_labels(scene)
+    usual = {} if "photo" in query else FIRST.picture.in_link
+    question, problem = read_question({**usual, **query}, default_model)
+    first = question.picture == FIRST.picture
+    suggested = FIRST.labels if first else suggested_labels(question.picture)
     labels = _whole_lines(query.get("labels", "")) or suggested
     phrasings = _whole_lines(query.get("phrasings", "")) or FIRST_PHRASINGS
     return WordsAsked(question.picture, labels, phrasings, question.model), problem
@@ -25,10 +26,7 @@ def read_query(query: Mapping[str, str], default_model: str) -> tuple[WordsAsked
 
 def write_query(asked: WordsAsked) -> str:
     """The query that opens this question again; an uploaded picture stays out of it, and so do the ready phrasings."""
-    scene = asked.picture.scene
-    fields = {"tab": WORDS_TAB}
-    if scene is not None:
-        fields |= {"seed": str(scene.seed), "split": scene.split}
+    fields = {"tab": WORDS_TAB} | asked.picture.in_link
     fields |= {"labels": asked.labels.strip(), "model": asked.model}
     if asked.phrasings.strip() != FIRST_PHRASINGS:
         fields["phrasings"] = asked.phrasings.strip()

@@ -13,11 +13,11 @@ from explain.phrasebook import PHRASINGS
 from toyland.art import KINDS
 from toyland.vocabulary import plain_noun
 from ui import answers
+from ui.photographs import PHOTOGRAPHS
 from ui.view import MAX_CHARACTERS, Picture
 
 if TYPE_CHECKING:
     import explain
-    import toyland
 
 MAX_LABELS = 12
 FIRST_PHRASINGS = "\n".join(PHRASINGS)
@@ -70,8 +70,13 @@ def parse_phrasings(text: str | None) -> tuple[str, ...]:
     return phrasings
 
 
-def suggested_labels(scene: toyland.Scene | None) -> str:
-    """What one may ask of a scene: the kinds of its things, and others of their category; "" for no scene."""
+def suggested_labels(picture: Picture) -> str:
+    """What one may ask of a scene, the kinds of its things and others of their category, or of a photograph of ours.
+    "" of others.
+    """
+    if picture.photograph:
+        return ", ".join(PHOTOGRAPHS[picture.photograph].labels)
+    scene = picture.scene
     if scene is None:
         return ""
     kinds = dict.fromkeys(thing.kind for thing in scene.things)

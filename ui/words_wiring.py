@@ -100,7 +100,7 @@ def _connect_questions(c: Controls) -> None:
     c.image.clear(explain_events.no_picture, None, [c.picture, c.status], **QUIET)
     given = c.image.upload(explain_events.take_picture, [c.image], [c.picture], **QUIET)
     triggers.append(given.success)
-    for trigger, handler in ((c.gallery.select, events.pick_scene), (c.new_scene.click, events.new_scene)):
+    for trigger, handler in ((c.gallery.select, events.pick), (c.new_scene.click, events.new_scene)):
         picked = trigger(handler, [c.labels, c.suggested], _shown(c), **QUIET)
         triggers.append(picked.success)
     for name, button in c.examples.items():

@@ -7,10 +7,14 @@ from pathlib import Path
 import matplotlib.cbook
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 import toyland
 from tests.browser.app_process import PATIENCE, running_app
+from ui.asking import GALLERY, SCENES
+from ui.photographs import PHOTOGRAPHS
+
+SCENE = "?seed=18"
 
 PHOTOGRAPH = matplotlib.cbook.get_sample_data(
     "grace_hopper.jpg", asfileobj=False
@@ -27,6 +31,24 @@ def prompts_shown(page: Page, *prompts: str) -> None:
     expect(page.locator(".tl-card h3")).to_have_text(list(prompts), timeout=PATIENCE)
 
 
+def scene_button(page: Page, number: int) -> Locator:
+    """A drawn scene of the gallery."""
+    return page.locator("#gallery button.thumbnail-item").nth(GALLERY.index(SCENES[number]))
+
+
+def test_our_photographs_bring_their_prompts_and_their_links(page, address):
+    open_page(page, address)
+    page.locator("#gallery button.thumbnail-item").nth(1).click()
+    officer = list(PHOTOGRAPHS.values())[1]
+    prompts_shown(page, *officer.prompts)
+    page.locator("#keep button").first.click()
+    expect(page.locator("#code")).to_contain_text("assets/photographs/officer.jpg")
+    link = page.locator("#link textarea, #link input").first.input_value()
+    assert "photo=officer&" in link
+    page.goto(link)
+    prompts_shown(page, *officer.prompts)
+
+
 def ask(page: Page, *prompts: str) -> None:
     page.locator("#prompts textarea").fill("\n".join(prompts))
     page.locator("#explain").click()
@@ -39,6 +61,15 @@ def test_the_first_page_is_never_empty(page, address):
     expect(card.locator(".tl-map")).to_have_count(2)
     expect(card.locator(".tl-map-title").first).to_contain_text("Image-Text Similarity Map")
     expect(card.locator(".tl-map-title").last).to_contain_text("Relevance")
+    expect(page.locator("#status")).to_contain_text(
+        "Photo CLIP (built in): the built-in model for photographs"
+    )
+    expect(page.locator("#credits")).to_contain_text("coffee by Rachel Michetti (CC0)")
+
+
+def test_a_drawn_scene_says_where_the_thing_is(page, address):
+    open_page(page, address, SCENE)
+    card = page.locator(".tl-card").first
     expect(card.locator(".tl-finding").first).to_contain_text(
         re.compile("^Here CLIP scores .* (higher|lower|about as high)")
     )
@@ -47,7 +78,7 @@ def test_the_first_page_is_never_empty(page, address):
 
 def test_a_photograph_is_answered_by_the_model_for_photographs(page, address, tmp_path):
     """Offline, and nobody chose it; a drawn scene after it is again answered by the model of scenes."""
-    open_page(page, address)
+    open_page(page, address, SCENE)
     status = page.locator("#status")
     expect(status).to_contain_text("Toyland ViT (built in): this is a scene of Toyland")
     page.locator("#picture button[aria-label='Remove Image']").click()
@@ -58,7 +89,7 @@ def test_a_photograph_is_answered_by_the_model_for_photographs(page, address, tm
     )
     expect(page.locator(".tl-card").last).to_contain_text("Never seen in training: 'zyzzyva'")
     expect(page.locator("#model select")).to_have_value("automatic")
-    page.locator("#gallery button.thumbnail-item").nth(1).click()
+    scene_button(page, 1).click()
     expect(status).to_contain_text("Toyland ViT (built in)", timeout=PATIENCE)
 
 
@@ -136,7 +167,7 @@ def test_colours_strength_and_reversal_redraw(page, address):
 def test_drawn_scenes_bring_their_prompts(page, address):
     open_page(page, address)
     before = page.locator("#prompts textarea").input_value()
-    page.locator("#gallery button.thumbnail-item").nth(1).click()
+    scene_button(page, 1).click()
     expect(page.locator("#prompts textarea")).not_to_have_value(before)
     prompts_shown(page, *page.locator("#prompts textarea").input_value().splitlines())
     before = page.locator(".tl-map img").first.get_attribute("src")
@@ -279,5 +310,5 @@ def test_maps_are_measured_on_a_box_that_is_drawn_over_an_own_picture(page, addr
     finding = page.locator(".tl-finding").first
     expect(finding).to_contain_text(re.compile(r"which is 2[3-7]\s% of the picture"), timeout=PATIENCE)
     expect(finding).to_contain_text(re.compile("pointing game: (hit|miss)"))
-    page.locator("#gallery button.thumbnail-item").first.click()
+    scene_button(page, 0).click()
     expect(page.locator("#where")).to_be_hidden(timeout=PATIENCE)

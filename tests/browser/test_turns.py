@@ -10,9 +10,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.app_process import PATIENCE, running_app
 from tests.browser.test_edit import QUICK, finished, opened
 from tests.browser.test_words import answered
-from ui.asking import GALLERY_SEEDS
+from ui.asking import GALLERY, SCENES
 from ui.edit_examples import FIRST
-from ui.view import scene_picture
 from ui.words_question import suggested_labels
 
 LONG = QUICK.replace("steps=3", "steps=1000")
@@ -99,14 +98,14 @@ def test_of_two_scenes_the_last_is_asked_about(page, address):
     with models_taken(address):
         for number in (1, 2):
             shown = page.locator("#words-picture img").get_attribute("src")
-            page.locator("#words-gallery button.thumbnail-item").nth(number).click()
+            page.locator("#words-gallery button.thumbnail-item").nth(GALLERY.index(SCENES[number])).click()
             expect(page.locator("#words-picture img")).not_to_have_attribute("src", shown, timeout=PATIENCE)
         page.wait_for_timeout(1000)
-    labels = suggested_labels(scene_picture(GALLERY_SEEDS[2]).scene).split(", ")
+    labels = suggested_labels(SCENES[2]).split(", ")
     expect(page.locator(".tl-matrix thead .tl-label")).to_have_text(labels, timeout=PATIENCE)
     page.wait_for_timeout(1500)
     expect(page.locator(".tl-matrix thead .tl-label")).to_have_text(labels)
-    assert f"seed={GALLERY_SEEDS[2]}&" in link(page, "words")
+    assert f"seed={SCENES[2].scene.seed}&" in link(page, "words")
 
 
 def test_another_press_ends_the_run_before_it_and_stop_both(page, address):
