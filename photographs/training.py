@@ -1,6 +1,6 @@
 """Trains `photo`: a text tower from scratch and a linear head on a frozen trunk. Captions, names, and places.
 
-    L = L_captions + w_names L_names + w_places L_places + w_terms L_terms
+    L = L_captions + w_names L_names + w_places L_places + w_terms L_terms + w_maps L_maps
 
 L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: the same of classes' features and names
 (`names.py`). For the other two, a photograph's score with a text is a soft maximum over its P places,
@@ -8,8 +8,10 @@ L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: 
     s(x, t) = 1/tau log( 1/P sum_p exp(tau cos(e_p, t)) )
 
 so that a few places are enough, as in multiple-instance learning. L_places: InfoNCE of that score for captions.
-L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not. The
-pooled feature of some photographs is that of a part of them, so that no photograph is always the same.
+L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not.
+L_maps: 1 - r, for r the correlation over places of a class's name with the trunk's own classifier, in photographs that
+it is sure of (class activation maps, Zhou et al. 2016). The pooled feature of some photographs is that of a part of
+them, so that no photograph is always the same.
 """
 
 from __future__ import annotations
@@ -39,7 +41,6 @@ from training.contrastive import contrastive_loss, symmetric_loss
 from training.run import Recipe, Run, adamw
 from training.tokenizer import train_tokenizer
 
-PERSON_SHARE = 0.5  # of steps that ask for "person", of which ImageNet has no class
 CHUNK = 128  # texts of one run of the tower, alike in length
 
 
@@ -55,6 +56,7 @@ class PhotoRecipe(Recipe):
     names_weight: float = 0.5
     places_weight: float = 0.5
     terms_weight: float = 0.5
+    maps_weight: float = 0.5
     names: int = 256
     terms: int = 128
     sharpness: float = 20.0  # tau
@@ -67,6 +69,7 @@ class PhotoRecipe(Recipe):
             "names_weight",
             "places_weight",
             "terms_weight",
+            "maps_weight",
             "sharpness",
             "parts",
         )
@@ -172,13 +175,21 @@ class PhotoTraining(Run):
         place_loss, _ = symmetric_loss(place_scale * soft_maximum(dense, captions, recipe.sharpness))
         logits = place_scale * soft_maximum(dense, terms, recipe.sharpness)
         term_loss = pick_loss(logits, self._having(batch).to(self.device))
+        map_loss = self._map_loss(batch, names)
         total = (
             caption_loss
             + recipe.names_weight * name_loss
             + recipe.places_weight * place_loss
             + recipe.terms_weight * term_loss
+            + recipe.maps_weight * map_loss
         )
-        parts = {"captions": caption_loss, "names": name_loss, "places": place_loss, "terms": term_loss}
+        parts = {
+            "captions": caption_loss,
+            "names": name_loss,
+            "places": place_loss,
+            "terms": term_loss,
+            "maps": map_loss,
+        }
         figures = {name: part.item() for name, part in parts.items()}
         return total, figures | {"in-batch accuracy": accuracy.item()}
 
@@ -197,8 +208,8 @@ class PhotoTraining(Run):
         there = sorted({term for photo in photos for term in self.vocabulary.of[photo]})
         terms = rng.sample(there, min(self.recipe.terms, len(there)))
         person = self.vocabulary.person
-        if person in there and person not in terms and rng.random() < PERSON_SHARE:
-            terms[0] = person
+        if person in there and person not in terms:
+            terms[0] = person  # asked for in every step, as ImageNet has no such class
         return Batch(
             photos,
             [caption_of(self.photos[photo], rng) for photo in photos],
@@ -215,6 +226,17 @@ class PhotoTraining(Run):
         real = [row for row, photo in enumerate(batch.stand_ins) if photo >= 0]
         made_up[real] = self.places[[batch.stand_ins[row] for row in real]].float().mean(1)
         return made_up.to(self.device)
+
+    def _map_loss(self, batch: Batch, names: Tensor) -> Tensor:
+        """How unlike the classifier's maps those of names (C, D) are; 0 where no photograph stands for a class."""
+        rows = [row for row, photo in enumerate(batch.stand_ins) if photo >= 0]
+        if not rows:
+            return names.new_zeros(())
+        places = self.places[[batch.stand_ins[row] for row in rows]].to(self.device).float()
+        weights = self.trunk.classifier.weight[[batch.classes[row] for row in rows]].to(self.device)
+        known = torch.einsum("npc,nc->np", places, weights)
+        said = torch.einsum("npd,nd->np", _unit(self.model.head, places), names[rows])
+        return 1 - correlation(known, said).mean()
 
     def _having(self, batch: Batch) -> Tensor:
         """Which photographs have which terms (B, K)."""
@@ -256,6 +278,12 @@ def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
     others = logits.masked_fill(having, -torch.inf).logsumexp(0)
     each = F.softplus(others - logits)  # -log( e^l / (e^l + sum of others) )
     return ((each * having).sum(0) / having.sum(0)).mean()
+
+
+def correlation(one: Tensor, other: Tensor) -> Tensor:
+    """Pearson's r (N,) of rows (N, P); 0 where a row is constant."""
+    one, other = (rows - rows.mean(1, keepdim=True) for rows in (one, other))
+    return F.cosine_similarity(one, other, dim=1)
 
 
 def a_part(rng: Random) -> tuple[slice, slice]:

@@ -22,7 +22,7 @@ from photographs.captions import Vocabulary, caption_of, terms
 from photographs.data import Photo, masked_photos, retrieval_photos, subjects, training_photos, with_article
 from photographs.names import CLASSES, RANGES, Names, class_features
 from photographs.pictures import captioned, data_folder, labelled
-from photographs.training import PhotoRecipe, PhotoTraining, pick_loss, soft_maximum, whiten
+from photographs.training import PhotoRecipe, PhotoTraining, correlation, pick_loss, soft_maximum, whiten
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
 PEOPLE = {1: "person", 18: "dog", 100: "grass"}
@@ -229,6 +229,13 @@ def test_a_term_picks_its_photographs_one_against_all_others():
     assert float(pick_loss(torch.cat([logits, logits[:, :1]], dim=1), nobody)) == pytest.approx(
         (first + second) / 2
     )
+
+
+def test_maps_that_say_the_same_correlate():
+    map_ = torch.rand(3, 25)
+    found = correlation(torch.cat([map_, map_[:1]]), torch.cat([2 * map_ + 5, -map_[:1]]))
+    assert torch.allclose(found, torch.tensor([1.0, 1.0, 1.0, -1.0]), atol=1e-5)
+    assert correlation(map_, torch.ones(3, 25)).abs().max() < 1e-6
 
 
 def test_a_part_of_a_photograph_is_its_places_mean():
