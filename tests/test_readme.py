@@ -1,17 +1,28 @@
-"""What the README and the model cards say exists, exists."""
+"""README, docs and model cards: what they name exists, what they quote is measured, and their Python runs."""
 
+import io
 import json
 import re
+import runpy
+import shlex
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+import explain
+import toyland
 from explain.methods import METHODS, WORD_METHODS
+from guidance.prompts import PromptLearner
+from guidance.tuning.saved import save_context
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     ROOT / "README.md",
     ROOT / "assets" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "assets" / "models").glob("*/README.md")),
 ]
 
@@ -27,18 +38,84 @@ def test_links_lead_somewhere(page):
     assert "@@" not in text
 
 
-def test_every_file_of_the_library_is_in_the_readme():
+def test_the_readme_is_short_and_shows_the_house():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 180
+    for init in ROOT.glob("*/__init__.py"):
+        assert f"{init.parent.name}/ " in text, init
+
+
+def test_every_file_of_the_library_is_in_its_map():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for package in ("explain", "guidance", "photographs", "toyland", "training", "ui"):
         for path in sorted((ROOT / package).glob("*.py")):
             if not path.name.startswith("__"):
                 assert f"`{path.name}`" in text, path
 
 
-def test_every_method_is_in_the_readme():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_method_is_in_its_list():
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     missing = [name for name in (*METHODS, *WORD_METHODS) if f"`{name}`" not in text]
     assert missing == []
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with the files that the pages' Python reads."""
+    folder = tmp_path_factory.mktemp("desk")
+    toyland.draw_scene(toyland.sample_scene(3), 200).save(folder / "photo.jpg")
+    toyland.draw_scene(toyland.sample_scene(4), 128).save(folder / "out.png")
+    learner = PromptLearner(explain.load("toy-vit", device="cpu"), ["cat", "car"])
+    save_context(folder / "prompt.safetensors", learner)
+    return folder
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Page and text of every block of code in README and docs."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [
+        (str(page.relative_to(ROOT)), text)
+        for page in pages
+        for text in re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("python"))
+def test_its_python_runs(page, code, desk, monkeypatch):
+    monkeypatch.chdir(desk)
+    exec(compile(code, page, "exec"), {})
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("bash"))
+def test_its_commands_take_what_they_are_given(page, code):
+    """Every command is known, and every option that is named is one of its."""
+    for line in code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if "-m" not in words:
+            continue
+        module, *rest = words[words.index("-m") + 1 :]
+        command = [word for word in rest[:2] if re.fullmatch("[a-z-]+", word)]
+        help_text = help_of(module, tuple(command))
+        missing = [word for word in rest if re.match("--?[a-z]", word) and word not in help_text]
+        assert not missing, line
+
+
+@cache
+def help_of(module: str, command: tuple[str, ...]) -> str:
+    """What `python -m module command --help` prints, of the longest part of the command that it knows."""
+    printed = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(printed),
+        redirect_stderr(io.StringIO()),
+    ):
+        patch.setattr(sys, "argv", [module, *command, "--help"])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(module, run_name="__main__")
+    if ended.value.code:
+        assert command, f"python -m {module} has no help"
+        return help_of(module, command[:-1])
+    return printed.getvalue()
 
 
 @pytest.mark.parametrize("name", ["toy-vit", "toy-rn"])
@@ -103,12 +180,12 @@ def test_the_diffusions_card_quotes_its_evaluation():
 
 
 @pytest.mark.parametrize("name", ["toy-vit", "toy-rn"])
-def test_the_readme_quotes_the_methods(name):
+def test_the_results_quote_the_methods(name):
     """The table of measures is that of methods.json, and ECLIP is better than the similarity map."""
     report = json.loads((ROOT / "assets" / "models" / name / "methods.json").read_text())
     assert (report["model"], report["split"]) == (name, "test")
     assert report["pictures"] >= 1000
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "results" / "which-method.md").read_text(encoding="utf-8")
     for row in report["rows"]:
         quoted = " | ".join(f"{row[key]:.1f}" for key in ("msc", "miou", "pointing"))
         assert re.search(rf"\| `?{row['method']}`? \|.*{re.escape(quoted)}", text), row["method"]

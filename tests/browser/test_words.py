@@ -20,7 +20,7 @@ def answered(page: Page, texts: int = 80) -> None:
     expect(page.locator(".tl-matrix")).to_be_visible()
 
 
-def expected(labels: str = FIRST.labels, seed: int = FIRST.seed) -> explain.Stability:
+def expected(labels: str = FIRST.labels, seed: int = FIRST.picture.scene.seed) -> explain.Stability:
     image = toyland.draw_scene(toyland.sample_scene(seed), 768)
     clip = explain.load("toy-vit", device="cpu")
     return explain.explain_phrasings(clip, image, [label.strip() for label in labels.split(",")])
