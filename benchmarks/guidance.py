@@ -35,7 +35,7 @@ from benchmarks.shapes import sd_15, toy_sd, toy_vqgan
 from explain import load
 from explain.clip import Clip
 from guidance.boxes import Box, Layout, targets
-from guidance.generate import Step, generate
+from guidance.generating import Step, generate
 from guidance.generators import Generator
 from guidance.heatmaps import HEATMAPS, refusal
 from guidance.presets import PRESETS

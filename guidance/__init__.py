@@ -1,4 +1,110 @@
-"""Optimising with explanations: every object in its box, every word used. It knows `explain` and nothing of any page.
+"""Pictures and prompts optimised with explanations: every object in its box, every word used. In a few lines:
 
-`boxes.py` says what is to be where, `objective.py` how far pictures are from that, differentiably.
+    from explain import load
+    from guidance import Box, Layout, find_preset, generate, open_generator, targets
+
+    generator = open_generator("toy-sd")
+    preset = find_preset("fast", generator)
+    layout = Layout("a red cat on the grass", targets([Box("red cat", 0.1, 0.3, 0.5, 0.8)]))
+    for step in generate(generator, load("toy-vit"), layout, 0, preset.sampling, preset.objective):
+        print(step.index, step.losses)
+
+It knows `explain` and nothing of any page. Errors in what is given are ValueErrors that say what is allowed.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from guidance.catalogue import GENERATORS
+    from guidance.edit_settings import EditSettings, find_edit
+    from guidance.editing import EditStep, edit
+    from guidance.generating import Step, generate
+    from guidance.loading import open_generator
+    from guidance.places import Box, Layout, Region, Target, targets
+    from guidance.presets import PRESETS, Preset, find_preset
+    from guidance.prompts import ContextSettings, PromptLearner
+    from guidance.records import read_record, save_gif, save_png
+    from guidance.rescuing import BoxesAndWords, RescueStep, rescue
+    from guidance.sampling import Sampling
+    from guidance.settings import ObjectiveSettings
+    from guidance.tuning.classify import classify
+    from guidance.tuning.examples import GivenExamples
+    from guidance.tuning.lesson import lesson
+    from guidance.tuning.measuring import Variant
+    from guidance.tuning.saved import load_context, save_context
+    from guidance.tuning.settings import TuningSettings
+    from guidance.words import neglected
+
+__all__ = [
+    "GENERATORS",
+    "PRESETS",
+    "Box",
+    "BoxesAndWords",
+    "ContextSettings",
+    "EditSettings",
+    "EditStep",
+    "GivenExamples",
+    "Layout",
+    "ObjectiveSettings",
+    "Preset",
+    "PromptLearner",
+    "Region",
+    "RescueStep",
+    "Sampling",
+    "Step",
+    "Target",
+    "TuningSettings",
+    "Variant",
+    "classify",
+    "edit",
+    "find_edit",
+    "find_preset",
+    "generate",
+    "lesson",
+    "load_context",
+    "neglected",
+    "open_generator",
+    "read_record",
+    "rescue",
+    "save_context",
+    "save_gif",
+    "save_png",
+    "targets",
+]
+
+_HOMES = {
+    "catalogue": ("GENERATORS",),
+    "edit_settings": ("EditSettings", "find_edit"),
+    "editing": ("EditStep", "edit"),
+    "generating": ("Step", "generate"),
+    "loading": ("open_generator",),
+    "places": ("Box", "Layout", "Region", "Target", "targets"),
+    "presets": ("PRESETS", "Preset", "find_preset"),
+    "prompts": ("ContextSettings", "PromptLearner"),
+    "records": ("read_record", "save_gif", "save_png"),
+    "rescuing": ("BoxesAndWords", "RescueStep", "rescue"),
+    "sampling": ("Sampling",),
+    "settings": ("ObjectiveSettings",),
+    "tuning.classify": ("classify",),
+    "tuning.examples": ("GivenExamples",),
+    "tuning.lesson": ("lesson",),
+    "tuning.measuring": ("Variant",),
+    "tuning.saved": ("load_context", "save_context"),
+    "tuning.settings": ("TuningSettings",),
+    "words": ("neglected",),
+}
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """What is above, imported when it is first asked for (PEP 562): reading boxes needs no diffusers."""
+        home = next((home for home, names in _HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module 'guidance' has no attribute {name!r}")
+        globals()[name] = found = getattr(import_module(f"guidance.{home}"), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

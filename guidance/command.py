@@ -17,7 +17,7 @@ from guidance.again import fill
 from guidance.boxes import Layout, parse_box, read_region
 from guidance.catalogue import GENERATORS
 from guidance.entries import shown
-from guidance.generate import Step, generate
+from guidance.generating import Step, generate
 from guidance.generators import Generator
 from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
@@ -31,7 +31,7 @@ from guidance.records import (
     read_record,
     with_settings,
 )
-from guidance.rescue import BoxesAndWords
+from guidance.rescuing import BoxesAndWords
 
 
 def main(arguments: Sequence[str]) -> int:

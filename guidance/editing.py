@@ -24,7 +24,7 @@ from guidance.diffusion import LatentDiffusion
 from guidance.edit_process import Asked, Editor, advice, begun
 from guidance.edit_settings import WAYS, EditSettings, find_edit
 from guidance.entries import choice, shown, text
-from guidance.generate import Heard, as_picture
+from guidance.generating import Heard, as_picture
 from guidance.generators import Process
 from guidance.latents import LatentProcess
 from guidance.memory import within_memory

@@ -21,7 +21,7 @@ from guidance.boxes import Box, Layout, Region, parse_boxes, read_region, target
 from guidance.edit_settings import EditSettings
 from guidance.editing import EditStep
 from guidance.entries import shown
-from guidance.generate import Step
+from guidance.generating import Step
 from guidance.presets import Preset
 from guidance.rescue_settings import RescueSettings
 from guidance.sampling import Sampling

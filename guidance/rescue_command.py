@@ -21,8 +21,8 @@ from guidance.loading import open_generator
 from guidance.memory import GenerationOutOfMemory
 from guidance.outputs import check_picture, write_run
 from guidance.records import with_rescue_settings
-from guidance.rescue import RescueStep, rescue
 from guidance.rescue_settings import RescueSettings, find_rescue
+from guidance.rescuing import RescueStep, rescue
 from guidance.sampling import Sampling
 
 

@@ -12,7 +12,7 @@ from test_guidance_evaluation import Planted, painted
 from guidance.__main__ import main
 from guidance.edit_settings import EDITS
 from guidance.editing import EditStep
-from guidance.generate import as_picture
+from guidance.generating import as_picture
 from guidance.measuring import edits as measuring
 from guidance.measuring.edit_report import as_text, run
 from guidance.measuring.edits import EditPlan, conditions, drawn_box, outside

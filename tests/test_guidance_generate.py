@@ -19,7 +19,7 @@ from guidance import catalogue, loading, records
 from guidance.__main__ import main
 from guidance.boxes import Box, Layout, targets
 from guidance.catalogue import GENERATORS
-from guidance.generate import finished_alone, generate, pictures
+from guidance.generating import finished_alone, generate, pictures
 from guidance.loading import open_generator
 from guidance.objective import BoxObjective
 from guidance.presets import PRESETS, find_preset

@@ -16,11 +16,11 @@ from explain import towers
 from explain.contentwords import is_content
 from guidance import __main__ as cli
 from guidance.boxes import Box, Layout, targets
-from guidance.generate import generate, pictures
+from guidance.generating import generate, pictures
 from guidance.objective import BoxObjective
 from guidance.records import read_record
-from guidance.rescue import BoxesAndWords, rescue, rescued
 from guidance.rescue_settings import RescueSettings, find_rescue
+from guidance.rescuing import BoxesAndWords, rescue, rescued
 from guidance.sampling import Sampling
 from guidance.settings import ObjectiveSettings
 from guidance.text_objective import TextObjective, TextSettings

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import explain
+import guidance
 import toyland
 from explain.methods import METHODS, WORD_METHODS
 from guidance.prompts import PromptLearner
@@ -84,6 +85,16 @@ def blocks(language: str) -> list[tuple[str, str]]:
 def test_its_python_runs(page, code, desk, monkeypatch):
     monkeypatch.chdir(desk)
     exec(compile(code, page, "exec"), {})
+
+
+@pytest.mark.parametrize(("page", "code"), blocks("python"))
+def test_its_python_uses_the_faces_of_the_packages(page, code):
+    assert not re.findall(r"(?:from|import) (?:explain|guidance|toyland)\.", code)
+
+
+@pytest.mark.parametrize("package", [explain, guidance, toyland])
+def test_all_that_a_package_offers_is_there(package):
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
 
 
 @pytest.mark.parametrize(("page", "code"), blocks("bash"))

@@ -295,7 +295,7 @@ def test_a_visitor_who_looks_at_the_tab_finds_the_generator_open():
 def test_out_of_memory_says_what_would_fit(monkeypatch):
     import torch
 
-    from guidance import generate as library
+    from guidance import generating as library
 
     def fails(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")

@@ -66,10 +66,10 @@ def as_json(run: EditRun) -> dict[str, Any]:
 def as_python(run: EditRun) -> str:
     """The lines that make the same picture in Python. Texts are written as literals."""
     recipe, settings = run.recipe, run.recipe.settings
-    box, imports = "None", []
+    box = "None"
     if recipe.box is not None:
         edges = ", ".join(f"{edge:g}" for edge in recipe.box.edges)
-        box, imports = f"Box({recipe.box.phrase!r}, {edges})", ["from guidance.boxes import Box"]
+        box = f"Box({recipe.box.phrase!r}, {edges})"
     drawing, opening = _opening(run.picture)
     return "\n".join(
         [
@@ -77,10 +77,7 @@ def as_python(run: EditRun) -> str:
             "",
             "import explain",
             *drawing,
-            *imports,
-            "from guidance.edit_settings import find_edit",
-            "from guidance.editing import edit",
-            "from guidance.loading import open_generator",
+            "from guidance import Box, edit, find_edit, open_generator",
             "",
             f"picture = {opening}",
             f"generator = open_generator({recipe.generator!r})",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from guidance.catalogue import Entry
     from guidance.edit_process import Editor
     from guidance.editing import EditStep
-    from guidance.generate import Step
+    from guidance.generating import Step
     from guidance.records import EditRecipe, Recipe
 
 DEFAULT_GENERATOR = os.environ.get("TOKENLIGHT_GENERATOR", "").strip() or "toy-sd"
@@ -71,11 +71,11 @@ def generate(recipe: Recipe) -> Iterator[tuple[bool, Step]]:
 
     Both of recipe's models are on this machine already. ValueError for what cannot be done, also for want of memory.
     """
-    from guidance.generate import finished_alone
-    from guidance.generate import generate as run
+    from guidance.generating import finished_alone
+    from guidance.generating import generate as run
     from guidance.memory import GenerationOutOfMemory
     from guidance.objective import BoxObjective
-    from guidance.rescue import BoxesAndWords
+    from guidance.rescuing import BoxesAndWords
 
     generator, clip = _open(recipe.generator), device.load_model(recipe.clip)
     layout, seed, sampling = recipe.layout, recipe.seed, recipe.preset.sampling
@@ -133,7 +133,7 @@ def _unchanged(recipe: EditRecipe, generator: Editor, clip: Clip, picture: Image
     """The picture at the size at which it is edited, and what the guiding model makes of the prompt in it."""
     from guidance.canvas import read_picture
     from guidance.editing import EditStep
-    from guidance.generate import as_picture
+    from guidance.generating import as_picture
     from guidance.text_objective import read_words
 
     settings = recipe.settings

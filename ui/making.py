@@ -11,7 +11,7 @@ from ui import answers, generators
 
 if TYPE_CHECKING:
     from guidance.editing import EditStep
-    from guidance.generate import Step
+    from guidance.generating import Step
     from guidance.records import Recipe
     from guidance.words import WordReading
 

@@ -49,12 +49,13 @@ def as_python(asked: ManyAsked) -> str:
     return "\n".join(
         [
             "import explain",
-            "from explain.stabilityreport import as_text",
             "",
             f"clip = explain.load({asked.model!r})",
             f"labels = {list(parse_labels(asked.labels))!r}",
             f"phrasings = {phrasings_in_python(asked.phrasings)}",
             'found = explain.explain_folder(clip, "pictures", labels, phrasings)  # a folder',
-            "print(as_text(found))",
+            'print(f"two phrasings disagree {found.instability:.1%} of the time")',
+            "for phrasing, share in zip(found.phrasings, found.flips):",
+            '    print(f"{share:.1%} otherwise than all together: {phrasing}")',
         ]
     )

@@ -16,7 +16,7 @@ from ui.making import Run
 from ui.view import shrink
 
 if TYPE_CHECKING:
-    from guidance.generate import Step
+    from guidance.generating import Step
 
 PALETTE = "magma"
 PREVIEW = 384  # pixels of the longer side of pictures that are on their way; the finished one is whole

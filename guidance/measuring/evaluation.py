@@ -18,7 +18,7 @@ from explain.clip import Clip
 from explain.measuring.measurement import Say
 from explain.measuring.stretches import Record, Stretches, weights_digest
 from guidance.boxes import Layout, grid_notes
-from guidance.generate import as_picture
+from guidance.generating import as_picture
 from guidance.generators import Generator
 from guidance.measuring.conditions import MIRRORED, OTHERS, OWN
 from guidance.measuring.digests import generator_digest

@@ -19,8 +19,8 @@ from guidance.entries import whole
 from guidance.generators import Generator
 from guidance.measuring.digests import models_told
 from guidance.measuring.world import Drawn, Judge, open_world
-from guidance.rescue import rescued
 from guidance.rescue_settings import RescueSettings
+from guidance.rescuing import rescued
 from guidance.sampling import MAX_PICTURES, Sampling
 from guidance.text_objective import TextReading, TextSettings, read_words
 from guidance.ways import Ways

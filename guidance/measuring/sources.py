@@ -18,7 +18,7 @@ from torch import Tensor
 from explain.clip import Clip
 from guidance.boxes import Layout
 from guidance.edit_process import Editor
-from guidance.generate import pictures
+from guidance.generating import pictures
 from guidance.generators import Generator
 from guidance.measuring.conditions import MIRRORED, OWN, Condition
 from guidance.measuring.world import Drawn

@@ -13,7 +13,7 @@ from explain.measuring.maps import Texts, look
 from explain.measuring.subjects import Subject, Thing
 from explain.methods import METHODS
 from guidance.boxes import Layout
-from guidance.generate import as_picture
+from guidance.generating import as_picture
 from guidance.objective import BoxObjective, ObjectiveSettings
 
 MAPS = ("eclip", "relevance")  # whose peak is looked at: the first that the model can do

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from explain.catalogue import MODELS
 from guidance.boxes import Layout
-from guidance.generate import pictures
+from guidance.generating import pictures
 from guidance.loading import open_generator
 from guidance.sampling import Sampling
 from toyland.detector.evaluation import evaluate_detector

@@ -25,7 +25,7 @@ from torch import Tensor
 from explain.clip import Clip
 from explain.contentwords import is_content
 from guidance.boxes import Layout
-from guidance.generate import Heard, as_picture
+from guidance.generating import Heard, as_picture
 from guidance.generators import Generator, Process
 from guidance.judgement import Judgement
 from guidance.objective import BoxObjective, ObjectiveSettings
