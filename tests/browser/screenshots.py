@@ -16,7 +16,6 @@ from tests.browser.app_process import CHROMIUM_FLAGS, PATIENCE, ROOT, chromium, 
 FOLDER = ROOT / "assets" / "screenshots"
 SIZES = {
     "explain-desktop": (1366, 900),
-    "explain-phone": (390, 1560),
     "compare-desktop": (1366, 1000),
     "words-desktop": (1366, 1000),
     "lesson-desktop": (1366, 900),
@@ -45,7 +44,7 @@ def main(folder: Path = FOLDER) -> None:
             page = browser.new_page(viewport={"width": width, "height": height})
             _OPENED[name.partition("-")[0]](page, address)
             taken = Image.open(BytesIO(page.screenshot())).convert("RGB")
-            taken.save(folder / f"{name}.webp", lossless=True, quality=100, method=6)
+            taken.save(folder / f"{name}.webp", quality=90, method=6)
             print(folder / f"{name}.webp")
         browser.close()
 
