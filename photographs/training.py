@@ -11,8 +11,8 @@ so that a few places are enough, as in multiple-instance learning. L_places: Inf
 L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not.
 L_maps: 1 - r, for r the correlation over places of a text's cosine with a linear classifier's answer (class activation
 maps, Zhou et al. 2016). Of classes that is the trunk's own, in photographs that it is sure of; of terms it is fitted to
-the pooled features (`term_classifiers`), in photographs that have them. The pooled feature of some photographs is that of
-a part of them, so that no photograph is always the same.
+the pooled features (`term_classifiers`), in photographs that have them. The pooled feature of some photographs is that
+of a part of them, so that no photograph is always the same.
 """
 
 from __future__ import annotations
