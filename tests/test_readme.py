@@ -99,6 +99,7 @@ def test_all_that_a_package_offers_is_there(package):
     assert [name for name in package.__all__ if not hasattr(package, name)] == []
 
 
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")  # other tests import what is run here
 @pytest.mark.parametrize(("page", "code"), blocks("bash"))
 def test_its_commands_take_what_they_are_given(page, code):
     """Every command is known, and every option that is named is one of its."""

@@ -291,7 +291,7 @@ def test_who_waits_for_a_download_sees_it_and_blocks_nobody(browser, tmp_path):
 
 
 def test_maps_are_measured_on_a_box_that_is_drawn_over_an_own_picture(page, address, tmp_path):
-    open_page(page, address)
+    open_page(page, address, SCENE)
     expect(page.locator("#where")).to_be_hidden()
     picture = tmp_path / "mine.png"
     toyland.draw_scene(toyland.sample_scene(77), 600).save(picture)
