@@ -9,10 +9,9 @@ L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: 
 
 so that a few places are enough, as in multiple-instance learning. L_places: InfoNCE of that score for captions.
 L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not.
-L_maps: 1 - r, for r the correlation over places of a text's cosine with a linear classifier's answer (class activation
-maps, Zhou et al. 2016). Of classes that is the trunk's own, in photographs that it is sure of; of terms it is fitted to
-the pooled features (`term_classifiers`), in photographs that have them. The pooled feature of some photographs is that
-of a part of them, so that no photograph is always the same.
+L_maps: 1 - r, for r the correlation over places of a class's name with the trunk's own classifier, in photographs that
+it is sure of (class activation maps, Zhou et al. 2016). The pooled feature of some photographs is that of a part of
+them, so that no photograph is always the same.
 """
 
 from __future__ import annotations
@@ -90,7 +89,6 @@ class Batch:
     names: list[str]
     terms: list[int]
     texts: list[str]
-    examples: list[int]  # a photograph for each term that has it
     parts: list[tuple[slice, slice]]  # rows and columns of each photograph that are seen of it as a whole
 
 
@@ -138,7 +136,6 @@ class PhotoTraining(Run):
         pooled = self.places.float().mean(1)
         classifier = self.trunk.classifier
         self.class_features = class_features(pooled, classifier.weight)
-        self.term_weights = term_classifiers(pooled, self.vocabulary)
         self.stand_ins: dict[int, list[int]] = defaultdict(list)
         sure, classes = classifier(pooled).softmax(1).max(1)
         for number in (sure > SURE).nonzero().flatten().tolist():
@@ -178,7 +175,7 @@ class PhotoTraining(Run):
         place_loss, _ = symmetric_loss(place_scale * soft_maximum(dense, captions, recipe.sharpness))
         logits = place_scale * soft_maximum(dense, terms, recipe.sharpness)
         term_loss = pick_loss(logits, self._having(batch).to(self.device))
-        map_loss = self._map_loss(batch, names, terms)
+        map_loss = self._map_loss(batch, names)
         total = (
             caption_loss
             + recipe.names_weight * name_loss
@@ -208,13 +205,10 @@ class PhotoTraining(Run):
         stand_ins = [
             rng.choice(self.stand_ins[c]) if self.stand_ins[c] and rng.random() < 0.6 else -1 for c in classes
         ]
-        having: dict[int, list[int]] = defaultdict(list)
-        for photo in photos:
-            for term in self.vocabulary.of[photo]:
-                having[term].append(photo)
-        terms = rng.sample(sorted(having), min(self.recipe.terms, len(having)))
+        there = sorted({term for photo in photos for term in self.vocabulary.of[photo]})
+        terms = rng.sample(there, min(self.recipe.terms, len(there)))
         person = self.vocabulary.person
-        if person in having and person not in terms:
+        if person in there and person not in terms:
             terms[0] = person  # asked for in every step, as ImageNet has no such class
         return Batch(
             photos,
@@ -224,7 +218,6 @@ class PhotoTraining(Run):
             [self.names.text(number, rng) for number in classes],
             terms,
             [self.vocabulary.text(term, rng) for term in terms],
-            [rng.choice(having[term]) for term in terms],
             [a_part(rng) if rng.random() < self.recipe.parts else (slice(None), slice(None)) for _ in photos],
         )
 
@@ -234,17 +227,15 @@ class PhotoTraining(Run):
         made_up[real] = self.places[[batch.stand_ins[row] for row in real]].float().mean(1)
         return made_up.to(self.device)
 
-    def _map_loss(self, batch: Batch, names: Tensor, terms: Tensor) -> Tensor:
-        """How unlike the classifiers' maps those of names (C, D) and terms (K, D) are; 0 where there are none."""
+    def _map_loss(self, batch: Batch, names: Tensor) -> Tensor:
+        """How unlike the classifier's maps those of names (C, D) are; 0 where no photograph stands for a class."""
         rows = [row for row, photo in enumerate(batch.stand_ins) if photo >= 0]
-        photos = [batch.stand_ins[row] for row in rows] + batch.examples
-        if not photos:
+        if not rows:
             return names.new_zeros(())
-        classes = self.trunk.classifier.weight[[batch.classes[row] for row in rows]]
-        weights = torch.cat([classes, self.term_weights[batch.terms]]).to(self.device)
-        places, texts = self.places[photos].to(self.device).float(), torch.cat([names[rows], terms])
+        places = self.places[[batch.stand_ins[row] for row in rows]].to(self.device).float()
+        weights = self.trunk.classifier.weight[[batch.classes[row] for row in rows]].to(self.device)
         known = torch.einsum("npc,nc->np", places, weights)
-        said = torch.einsum("npd,nd->np", _unit(self.model.head, places), texts)
+        said = torch.einsum("npd,nd->np", _unit(self.model.head, places), names[rows])
         return 1 - correlation(known, said).mean()
 
     def _having(self, batch: Batch) -> Tensor:
@@ -287,21 +278,6 @@ def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
     others = logits.masked_fill(having, -torch.inf).logsumexp(0)
     each = F.softplus(others - logits)  # -log( e^l / (e^l + sum of others) )
     return ((each * having).sum(0) / having.sum(0)).mean()
-
-
-def term_classifiers(features: Tensor, vocabulary: Vocabulary) -> Tensor:
-    """Weights (V, C) of a linear discriminant for each term, of photographs' pooled features (N, C): the mean of those
-    that have it less that of all, times the inverse covariance, shrunk half-way to a multiple of the identity.
-    """
-    sums = features.new_zeros(len(vocabulary.terms), features.shape[1])
-    counts = features.new_zeros(len(vocabulary.terms), 1)
-    for feature, terms in zip(features, vocabulary.of, strict=True):
-        sums[terms] += feature
-        counts[terms] += 1
-    means = sums / counts.clamp(min=1) - features.mean(0)
-    covariance = torch.cov(features.T)
-    spread = covariance.diagonal().mean() * torch.eye(len(covariance))
-    return torch.linalg.solve(covariance + spread, means.T).T
 
 
 def correlation(one: Tensor, other: Tensor) -> Tensor:

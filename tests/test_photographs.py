@@ -22,15 +22,7 @@ from photographs.captions import Vocabulary, caption_of, terms
 from photographs.data import Photo, masked_photos, retrieval_photos, subjects, training_photos, with_article
 from photographs.names import CLASSES, RANGES, Names, class_features
 from photographs.pictures import captioned, data_folder, labelled
-from photographs.training import (
-    PhotoRecipe,
-    PhotoTraining,
-    correlation,
-    pick_loss,
-    soft_maximum,
-    term_classifiers,
-    whiten,
-)
+from photographs.training import PhotoRecipe, PhotoTraining, correlation, pick_loss, soft_maximum, whiten
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
 PEOPLE = {1: "person", 18: "dog", 100: "grass"}
@@ -237,17 +229,6 @@ def test_a_term_picks_its_photographs_one_against_all_others():
     assert float(pick_loss(torch.cat([logits, logits[:, :1]], dim=1), nobody)) == pytest.approx(
         (first + second) / 2
     )
-
-
-def test_a_terms_classifier_answers_higher_where_the_term_is():
-    photos = [Photo(None, (f"a {'dog' if n % 3 else 'cat'} on a chair",)) for n in range(60)]
-    vocabulary = Vocabulary([*photos, *[Photo(None, ("nothing",))] * 300])
-    features = torch.randn(360, 8)
-    features[[n for n in range(60) if n % 3], 2] += 1
-    scores = features @ term_classifiers(features, vocabulary).T
-    dog = vocabulary.terms.index("dog")
-    having = torch.tensor([dog in terms for terms in vocabulary.of])
-    assert scores[having, dog].mean() > scores[~having, dog].mean() + 0.1
 
 
 def test_maps_that_say_the_same_correlate():
