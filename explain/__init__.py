@@ -11,8 +11,9 @@
 Errors in what is given are ValueErrors that say what is allowed.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from explain.faces import lazily
 
 if TYPE_CHECKING:
     from explain import heatmap, metrics
@@ -59,6 +60,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "": ("heatmap", "metrics"),
     "automatic": ("Chosen", "choose", "load"),
     "averages": ("FolderStability",),
     "catalogue": ("CATALOGUE", "Entry", "available"),
@@ -74,18 +76,4 @@ _HOMES = {
 }
 
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        """What is above, imported when it is first asked for (PEP 562): the catalogue needs no torch."""
-        home = next((home for home, names in _HOMES.items() if name in names), None)
-        if home is not None:
-            found = getattr(import_module(f"explain.{home}"), name)
-        elif name in __all__:
-            found = import_module(f"explain.{name}")
-        else:
-            raise AttributeError(f"module 'explain' has no attribute {name!r}")
-        globals()[name] = found
-        return found
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = lazily(__name__, _HOMES)

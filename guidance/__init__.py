@@ -12,8 +12,9 @@
 It knows `explain` and nothing of any page. Errors in what is given are ValueErrors that say what is allowed.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from explain.faces import lazily
 
 if TYPE_CHECKING:
     from guidance.catalogue import GENERATORS
@@ -95,16 +96,5 @@ _HOMES = {
     "words": ("neglected",),
 }
 
-
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        """What is above, imported when it is first asked for (PEP 562): reading boxes needs no diffusers."""
-        home = next((home for home, names in _HOMES.items() if name in names), None)
-        if home is None:
-            raise AttributeError(f"module 'guidance' has no attribute {name!r}")
-        globals()[name] = found = getattr(import_module(f"guidance.{home}"), name)
-        return found
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = lazily(__name__, _HOMES)

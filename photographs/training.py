@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,9 +33,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from explain.towers import text_features
 from photographs import clip_model
-from photographs.backbone import GRID, features, pretrained
+from photographs.backbone import features, pretrained
 from photographs.captions import Vocabulary, caption_of, known_words
 from photographs.data import training_photos
+from photographs.losses import a_part, correlation, pick_loss, seen_parts, soft_maximum
 from photographs.names import CLASSES, SURE, Names, class_features
 from training.contrastive import contrastive_loss, symmetric_loss
 from training.run import Recipe, Run, adamw
@@ -258,47 +259,6 @@ class PhotoTraining(Run):
         with sdpa_kernel(SDPBackend.MATH):  # of short texts faster than the fused kernel
             rows = torch.cat([text_features(self.model, ids[part]) for part in order.split(CHUNK)])
         return F.normalize(rows[order.argsort()], dim=-1)
-
-
-def soft_maximum(dense: Tensor, texts: Tensor, sharpness: float) -> Tensor:
-    """s (B, T) of places (B, P, D) and texts (T, D), unit norm: near the mean cosine for a small `sharpness`, near the
-    largest for a large one.
-    """
-    cosines = (dense.flatten(0, 1) @ texts.T).unflatten(0, dense.shape[:2])
-    return ((sharpness * cosines).logsumexp(1) - math.log(dense.shape[1])) / sharpness
-
-
-def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
-    """Contrasts photographs by logits (B, K) with terms: each that has a term against all without it, the mean over
-    terms of the mean over those that have it. Terms that none has are left out; 0 without any.
-    """
-    if not having.any():
-        return logits.new_zeros(())
-    logits, having = logits[:, having.any(0)], having[:, having.any(0)]
-    others = logits.masked_fill(having, -torch.inf).logsumexp(0)
-    each = F.softplus(others - logits)  # -log( e^l / (e^l + sum of others) )
-    return ((each * having).sum(0) / having.sum(0)).mean()
-
-
-def correlation(one: Tensor, other: Tensor) -> Tensor:
-    """Pearson's r (N,) of rows (N, P); 0 where a row is constant."""
-    one, other = (rows - rows.mean(1, keepdim=True) for rows in (one, other))
-    return F.cosine_similarity(one, other, dim=1)
-
-
-def a_part(rng: Random) -> tuple[slice, slice]:
-    """Rows and columns of a random part of a photograph: of each all, or all but those at one edge."""
-    edges = (slice(None), slice(1, None), slice(None, -1))
-    return rng.choice(edges), rng.choice(edges)
-
-
-def seen_parts(places: Tensor, parts: Sequence[tuple[slice, slice]]) -> Tensor:
-    """The mean (B, D) over a part of the places (B, GRID * GRID, D) of each photograph."""
-    seen = torch.zeros(len(places), GRID, GRID)
-    for one, (rows, columns) in zip(seen, parts, strict=True):
-        one[rows, columns] = 1
-    weights = (seen / seen.sum((1, 2), keepdim=True)).flatten(1).to(places)
-    return torch.einsum("bpd,bp->bd", places, weights)
 
 
 @torch.no_grad()

@@ -20,9 +20,10 @@ from photographs import training as module
 from photographs.__main__ import main
 from photographs.captions import Vocabulary, caption_of, terms
 from photographs.data import Photo, masked_photos, retrieval_photos, subjects, training_photos, with_article
+from photographs.losses import correlation, pick_loss, soft_maximum
 from photographs.names import CLASSES, RANGES, Names, class_features
 from photographs.pictures import captioned, data_folder, labelled
-from photographs.training import PhotoRecipe, PhotoTraining, correlation, pick_loss, soft_maximum, whiten
+from photographs.training import PhotoRecipe, PhotoTraining, whiten
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
 PEOPLE = {1: "person", 18: "dog", 100: "grass"}

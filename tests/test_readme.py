@@ -116,7 +116,7 @@ def test_its_commands_take_what_they_are_given(page, code):
 
 @cache
 def help_of(module: str, command: tuple[str, ...]) -> str:
-    """What `python -m module command --help` prints, of the longest part of the command that it knows."""
+    """Reads what `python -m module command --help` prints, of the longest part of the command that it knows."""
     printed = io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,

@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import gradio as gr
@@ -16,7 +17,7 @@ from ui import answers, compare_export, compare_link, comparison, comparison_dra
 from ui import compare_events as events
 from ui.comparison import Asked
 from ui.comparison_drawing import Style, Tiles
-from ui.link import Question
+from ui.link import FIRST_PICTURE
 
 SLOW = {name for name, method in METHODS.items() if method.own_forwards}
 SWITCHES = ("drawn", False, False, None)  # background, shuffled, random, mask
@@ -258,8 +259,7 @@ def test_the_other_tabs_question_is_taken_over_once(found):
 
 def test_before_the_first_answer_the_tab_opens_with_the_first_picture_or_its_link():
     opened = events.adopt(None, None, "toy-rn", "?seed=3")
-    first = Question().picture
-    assert opened[-1] == (first, view.suggested_prompt(first), "toy-rn")
+    assert opened[-1] == (FIRST_PICTURE, view.suggested_prompt(FIRST_PICTURE), "toy-rn")
     assert opened[-2]["waiting"].startswith("data:image")
     assert nothing_new(events.adopt(None, None, "toy-vit", "?tab=compare&seed=3"))  # the link is on its way
     assert nothing_new(events.adopt(None, opened[-1], "toy-rn", ""))
@@ -272,6 +272,13 @@ def test_a_link_reopens_the_comparison(changes):
     asked = replace(scene_asked(), **changes)
     query = dict(parse_qsl(compare_link.write_query(asked, "seconds")[1:]))
     assert compare_link.read_query(query, "toy-vit") == (asked, "seconds", None)
+
+
+@pytest.mark.parametrize(("picture", "drawn"), [({"seed": "3"}, True), ({"photo": "officer"}, False)])
+def test_a_link_offers_another_background_of_drawn_scenes_only(picture, drawn):
+    opened = events.read_link("toy-vit", SimpleNamespace(query_params={"tab": "compare"} | picture))
+    mask_box, background = opened[4], opened[6]
+    assert (mask_box["visible"], background["visible"]) == (not drawn, drawn)
 
 
 @pytest.mark.parametrize("query", [{"background": "mars"}, {"sort": "luck"}, {"seed": "-1"}])

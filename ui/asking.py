@@ -25,7 +25,7 @@ def picture_chooser(
     """The picture box, ready pictures under it, and the button that draws another scene; ids begin with `prefix`."""
     return {
         "image": picture_input(
-            picture.shown(),
+            picture.in_box(),
             label="Picture",
             elem_id=f"{prefix}picture",
             elem_classes="picture-box",

@@ -16,7 +16,7 @@ from ui.comparison import Adopted, Asked, Comparison
 from ui.comparison_drawing import Style, Tiles
 from ui.errors import in_plain_words, told
 from ui.explain_events import saved_file
-from ui.link import Question
+from ui.link import FIRST_PICTURE
 from ui.view import Picture, View, kept_or, new_scene_picture, suggested_prompt
 
 BETWEEN = 0.15  # seconds between two looks at the tiles while they come
@@ -97,7 +97,8 @@ def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
     if problem:
         gr.Warning(problem, title="About this link")
     shown = list(_shown(asked.picture, asked.prompt, asked.prompt))
-    shown[-1] = gr.update(value=asked.background, visible=True)
+    if asked.picture.scene is not None:
+        shown[-1] = gr.update(value=asked.background, visible=True)
     return (
         *shown,
         choices.plain("Model", asked.model),
@@ -119,8 +120,7 @@ def adopt(view: View | None, adopted: Adopted | None, default_model: str, search
     if view is not None:
         theirs = (view.picture, view.prompts[0], choices.selected(view.model, view.automatic))
     elif adopted is None and f"tab={COMPARE_TAB}" not in search:
-        first = Question().picture
-        theirs = (first, suggested_prompt(first), default_model)
+        theirs = (FIRST_PICTURE, suggested_prompt(FIRST_PICTURE), default_model)
     if theirs is None or theirs == adopted:
         return tuple(gr.skip() for _ in range(10))
     picture, prompt, model = theirs
@@ -181,7 +181,7 @@ def _shown(picture: Picture, prompt: str, suggested: str) -> Shown:
     """Picture, what the box shows, prompt, suggestion, mask and background."""
     drawn = picture.scene is not None
     last = (gr.update(visible=False), None, gr.update(visible=True)) if drawn else _for_uploads()
-    return picture, picture.shown(), prompt, suggested, *last
+    return picture, picture.in_box(), prompt, suggested, *last
 
 
 def _for_uploads() -> tuple[Any, Any, Any]:

@@ -16,7 +16,7 @@ from ui.drawing import COLORMAPS
 from ui.explain_tab import VIEW_SECONDS, strength
 from ui.explain_wiring import Controls as ExplainControls
 from ui.keeping import keeping
-from ui.link import Question
+from ui.link import FIRST_PICTURE
 from ui.picture_input import picture_input
 from ui.tiles import TileGrid
 from ui.turns import Turn
@@ -31,7 +31,7 @@ def build_tab(
     """Lays the tab out in the Blocks that is open, and connects it. It opens with what `explained` was asked, which
     `adopted` then holds.
     """
-    first = Question().picture
+    first = FIRST_PICTURE
     states = {
         "picture": gr.State(Picture()),
         "turn": gr.State(Turn()),

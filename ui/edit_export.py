@@ -57,8 +57,7 @@ def as_json(run: EditRun) -> dict[str, Any]:
     def final(step: EditStep | None) -> dict[str, Any]:
         return {} if step is None else edit_record(run.recipe, [step])["final"]
 
-    scene = run.picture.scene
-    record = {"scene": json.loads(scene.to_json()) if scene else None} | edit_record(run.recipe, run.steps)
+    record = run.picture.in_json | edit_record(run.recipe, run.steps)
     others = {"before": final(run.before), "compared": final(run.without)}
     return record | {name: found for name, found in others.items() if found}
 
@@ -66,10 +65,10 @@ def as_json(run: EditRun) -> dict[str, Any]:
 def as_python(run: EditRun) -> str:
     """The lines that make the same picture in Python. Texts are written as literals."""
     recipe, settings = run.recipe, run.recipe.settings
-    box = "None"
+    box, boxes = "None", ""
     if recipe.box is not None:
         edges = ", ".join(f"{edge:g}" for edge in recipe.box.edges)
-        box = f"Box({recipe.box.phrase!r}, {edges})"
+        box, boxes = f"Box({recipe.box.phrase!r}, {edges})", "Box, "
     drawing, opening = _opening(run.picture)
     return "\n".join(
         [
@@ -77,7 +76,7 @@ def as_python(run: EditRun) -> str:
             "",
             "import explain",
             *drawing,
-            "from guidance import Box, edit, find_edit, open_generator",
+            f"from guidance import {boxes}edit, find_edit, open_generator",
             "",
             f"picture = {opening}",
             f"generator = open_generator({recipe.generator!r})",

@@ -42,7 +42,7 @@ def read_link(default_model: str, request: gr.Request) -> tuple[Any, ...]:
     picture = question.picture
     return (
         picture,
-        picture.shown(),
+        picture.in_box(),
         question.text,
         suggested_prompts(picture),
         choices.plain("Model", question.model),
@@ -124,7 +124,7 @@ def new_scene(prompts: str, suggested: str) -> Shown:
 def _shown(picture: Picture, prompts: str, suggested: str) -> Shown:
     """Picture, what the box shows, prompts, suggestions."""
     fresh = suggested_prompts(picture)
-    return picture, picture.shown(), kept_or(fresh, prompts, suggested), fresh
+    return picture, picture.in_box(), kept_or(fresh, prompts, suggested), fresh
 
 
 @told

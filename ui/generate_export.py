@@ -48,14 +48,14 @@ def as_python(run: Run) -> str:
     """The lines that make the same picture in Python. Texts are written as literals."""
     recipe = run.recipe
     asked, words = recipe.preset.sampling, recipe.words
+    both = "BoxesAndWords, " if words else ""
     boxes = [box for target in recipe.layout.targets for box in target.boxes]
     return "\n".join(
         [
             "from dataclasses import replace",
             "",
             "import explain",
-            "from guidance import Box, Layout, find_preset, generate, open_generator, targets",
-            *(["from guidance import BoxesAndWords"] if words else []),
+            f"from guidance import Box, {both}Layout, find_preset, generate, open_generator, targets",
             "",
             "# Left, top, right, bottom, in fractions of the picture.",
             "boxes = [",

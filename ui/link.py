@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -11,7 +11,8 @@ from ui import device
 from ui.photographs import FIRST, PHOTOGRAPHS
 from ui.view import SPLIT, Picture, View, photograph, scene_picture, suggested_prompts
 
-FIRST_SEED = 18
+FIRST_PICTURE = photograph(FIRST.name)
+FIRST_SEED = 18  # of a link to a scene that does not exist
 FIRST_METHODS = ("itsm", "relevance")
 NO_METHOD = "none"
 LONGEST_QUERY = 4000
@@ -22,9 +23,9 @@ N = TypeVar("N", int, float)
 
 @dataclass(frozen=True)
 class Question:
-    """What a link asks: a picture, prompts as typed, a model and two methods (the second may be NO_METHOD)."""
+    """Asks about a picture: prompts as typed, a model and two methods (the second may be NO_METHOD)."""
 
-    picture: Picture = field(default_factory=lambda: photograph(FIRST.name))
+    picture: Picture = FIRST_PICTURE
     prompts: str = ""
     model: str = device.DEFAULT_MODEL
     method: str = FIRST_METHODS[0]
@@ -53,15 +54,15 @@ def _picture(query: Mapping[str, str]) -> tuple[Picture, str | None]:
     """A link's scene, or its photograph; what it has instead, and why, where there is no such one."""
     if "seed" in query or "split" in query:
         try:
-            return scene_picture(
-                read_number(int, query.get("seed", FIRST_SEED)), query.get("split", SPLIT)
-            ), None
+            seed = read_number(int, query.get("seed", FIRST_SEED))
+            return scene_picture(seed, query.get("split", SPLIT)), None
         except ValueError:
-            problem = "a scene that does not exist: seeds are whole numbers from 0"
-            return scene_picture(FIRST_SEED), f"The link asks for {problem}. Here is another."
+            return scene_picture(FIRST_SEED), (
+                "The link asks for a scene that does not exist: seeds are whole numbers from 0. Here is another."
+            )
     name = query.get("photo", FIRST.name)
     if name not in PHOTOGRAPHS:
-        return photograph(FIRST.name), "The link asks for a photograph that is not here. Here is another."
+        return FIRST_PICTURE, "The link asks for a photograph that is not here. Here is another."
     return photograph(name), None
 
 

@@ -19,6 +19,7 @@ from ui import (
     generate_tab,
     lesson_section,
     many_section,
+    photographs,
     wording,
     words_tab,
 )
@@ -27,7 +28,6 @@ from ui.edit_link import EDIT_TAB
 from ui.endpoints import build_endpoints
 from ui.generate_link import GENERATE_TAB
 from ui.generators import DEFAULT_GENERATOR
-from ui.photographs import credits_line
 from ui.words_link import WORDS_TAB
 
 QUEUE = 200  # visitors who may wait; more are told to come back
@@ -59,7 +59,7 @@ def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENER
                 generated = generate_tab.build_tab(generator, tabs, generating)
             with gr.Tab("Edit", id=EDIT_TAB) as editing:
                 edit_tab.build_tab(generator, tabs, editing, generated.run)
-        gr.Markdown(credits_line(), elem_id="credits")
+        gr.Markdown(photographs.credits_line(), elem_id="credits")
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
 
@@ -104,6 +104,9 @@ def serve(page: gr.Blocks, host: str | None, port: int | None, wait: bool = True
         server_port=port,
         theme=build_theme(),
         css_paths=sorted(Path(__file__).parent.glob("*.css"), key=lambda path: path.name != "page.css"),
+        allowed_paths=[
+            str(photographs.FOLDER)
+        ],  # Gradio serves no other files than those of the current directory
         max_file_size=UPLOAD_LIMIT,
         max_threads=QUEUE
         + 40,  # Gradio counts a visitor who waits for a download as one, though none is held

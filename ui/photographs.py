@@ -82,6 +82,6 @@ FIRST = PHOTOGRAPHS["coffee"]
 
 
 def credits_line() -> str:
-    """Who took them, and under which licence."""
+    """Names who took them, and under which licence."""
     named = (f"{each.name} by {each.author} ({each.licence})" for each in PHOTOGRAPHS.values())
     return f"Photographs: {', '.join(named)}; made smaller. Their sources are in assets/README.md."

@@ -51,20 +51,20 @@ class Picture:
 
         return explain.read_image(self.path)
 
-    def shown(self) -> Image.Image | str:
-        """What a picture box shows of it: a photograph of ours as the file that it is."""
+    def in_box(self) -> Image.Image | str:
+        """Gives a picture box its picture: a photograph of ours as the file that it is."""
         return str(self.path) if self.photograph else self.open()
 
     @property
     def in_link(self) -> dict[str, str]:
-        """What a link says of it: nothing of a picture that was given or made."""
+        """Names it in a link; one that was given or made has no name there."""
         if self.scene is not None:
             return {"seed": str(self.scene.seed), "split": self.scene.split}
         return {"photo": self.photograph} if self.photograph else {}
 
     @property
     def in_json(self) -> dict[str, Any]:
-        """What a file of numbers says of it."""
+        """Names it in a file of numbers."""
         scene = None if self.scene is None else json.loads(self.scene.to_json())
         return {"scene": scene, "photograph": self.photograph or None}
 
@@ -127,7 +127,7 @@ def photograph(name: str) -> Picture:
 
 
 def suggested_prompts(picture: Picture) -> str:
-    """What one may ask of a scene, its things and its place, or of a photograph of ours; one per line. "" of others."""
+    """Suggests prompts, one per line: a scene's things and its place, or a photograph's own; "" for other pictures."""
     if picture.photograph:
         return "\n".join(PHOTOGRAPHS[picture.photograph].prompts)
     scene = picture.scene

@@ -64,7 +64,7 @@ def show_example(name: str) -> tuple[Any, ...]:
     """A question of EXAMPLES: the model stays."""
     example = EXAMPLES[name]
     asked = example.asked_of("")
-    return example.picture, example.picture.shown(), asked.labels, asked.labels, asked.phrasings
+    return example.picture, example.picture.in_box(), asked.labels, asked.labels, asked.phrasings
 
 
 def show_models_of(answer: WordsAnswer | None, default_model: str) -> tuple[dict[str, Any], str]:
@@ -96,7 +96,7 @@ def save_as(kind: str, answer: WordsAnswer | None) -> Iterator[str]:
 def _shown(picture: Picture, labels: str, suggested: str) -> Shown:
     """Picture, what the box shows, labels and suggestion."""
     fresh = suggested_labels(picture)
-    return picture, picture.shown(), kept_or(fresh, labels, suggested), fresh
+    return picture, picture.in_box(), kept_or(fresh, labels, suggested), fresh
 
 
 def _put(asked: WordsAsked) -> tuple[Any, ...]:
@@ -105,7 +105,7 @@ def _put(asked: WordsAsked) -> tuple[Any, ...]:
     """
     return (
         asked.picture,
-        asked.picture.shown(),
+        asked.picture.in_box(),
         asked.labels,
         asked.labels,
         asked.phrasings,

@@ -71,8 +71,8 @@ def parse_phrasings(text: str | None) -> tuple[str, ...]:
 
 
 def suggested_labels(picture: Picture) -> str:
-    """What one may ask of a scene, the kinds of its things and others of their category, or of a photograph of ours.
-    "" of others.
+    """Suggests labels: the kinds of a scene's things and others of their category, or a photograph's own; "" for other
+    pictures.
     """
     if picture.photograph:
         return ", ".join(PHOTOGRAPHS[picture.photograph].labels)

@@ -29,8 +29,8 @@ CHROMIUM_FLAGS = [
 
 
 @contextmanager
-def running_app(log: Path, program: Sequence[str] = ("app.py",)) -> Iterator[str]:
-    """Starts `python app.py`, gives its address when it answers, and stops it; what it prints goes to `log`.
+def running_app(log: Path, program: Sequence[str] = ("app.py",), cwd: Path = ROOT) -> Iterator[str]:
+    """Starts `python app.py` in `cwd`, gives its address when it answers, and stops it; what it prints goes to `log`.
 
     `program`: what Python runs instead, with the arguments of app.py.
     """
@@ -43,9 +43,7 @@ def running_app(log: Path, program: Sequence[str] = ("app.py",)) -> Iterator[str
         "GRADIO_TEMP_DIR": str(log.parent),
     }
     with open(log, "w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}/"
             _wait_for(address, process, log)

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 import toyland
-from tests.browser.app_process import PATIENCE, running_app
+from tests.browser.app_process import PATIENCE, ROOT, running_app
 from ui.asking import GALLERY, SCENES
 from ui.photographs import PHOTOGRAPHS
 
@@ -65,6 +65,16 @@ def test_the_first_page_is_never_empty(page, address):
         "Photo CLIP (built in): the built-in model for photographs"
     )
     expect(page.locator("#credits")).to_contain_text("coffee by Rachel Michetti (CC0)")
+
+
+def test_the_page_is_the_same_wherever_it_is_started(browser, tmp_path):
+    """Gradio serves files of the current directory; our photographs lie elsewhere then."""
+    with running_app(tmp_path / "app.log", [str(ROOT / "app.py")], cwd=tmp_path) as address:
+        page = browser.new_page()
+        open_page(page, address)
+        page.locator("#gallery button.thumbnail-item").nth(1).click()
+        prompts_shown(page, *list(PHOTOGRAPHS.values())[1].prompts)
+        page.close()
 
 
 def test_a_drawn_scene_says_where_the_thing_is(page, address):
