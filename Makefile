@@ -32,7 +32,7 @@ lint: $(TOOLS)  ## Check style, layers (who may import whom) and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(VENV)/bin/lint-imports
-	@rm -f ui/*.pyi  # written by Gradio beside our components; a type checker would read them instead of the code
+	@find ui -name "*.pyi" -delete  # written by Gradio beside our components; a type checker would read them instead of the code
 	$(RUN) -m mypy
 
 format: $(TOOLS)  ## Rewrite the code in the house style

@@ -10,8 +10,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ui import device  # isort: skip  (first: on ZeroGPU `spaces` must come before anything that knows of GPUs)
-from ui import generators
+from ui.models import device  # isort: skip  (first: on ZeroGPU `spaces` must come before anything that knows of GPUs)
+from ui.models import generator_jobs
 from ui.page import build_page, check_address, serve
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         device.check(chosen.model)
-        generators.check(chosen.generator)
+        generator_jobs.check(chosen.generator)
         check_address(chosen.host, chosen.port)
     except ValueError as error:
         print(f"app.py: {error}", file=sys.stderr)
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--generator",
-        default=generators.DEFAULT_GENERATOR,
+        default=generator_jobs.DEFAULT_GENERATOR,
         help="generator to open with (default: %(default)s)",
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What one method costs, beside one forward and backward of the model."""
+"""Costs of one method, beside one forward and backward of the model."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ from torch import nn
 from benchmarks import memory
 from benchmarks.explain import PROMPTS
 from benchmarks.pairs import paired, seconds
-from explain import eclip
-from explain.clip import Clip
+from explain.clip.model import Clip
+from explain.eclip import training
 from explain.explanation import explain_methods
 from explain.methods import METHODS
 
@@ -25,7 +25,7 @@ ALL_GRADIENTS = {"relevance_all", "legrad"}  # a gradient in several layers for 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a method costs. `time`, `memory` and `many` are ratios; `aim` is what `many` may be at most, or `time`
+    """Costs of a method. `time`, `memory` and `many` are ratios; `aim` is what `many` may be at most, or `time`
     where there is no `many`.
     """
 
@@ -90,7 +90,7 @@ class Bench:
         return run
 
     def cost(self, name: str) -> Cost:
-        """Of one method, or of all at once that have no forwards of their own."""
+        """Measures one method, or all at once that have no forwards of their own."""
         if name != COMPARE and METHODS[name].own_forwards:
             return self._slow(name)
         names = compared(self.clip) if name == COMPARE else [name]
@@ -104,7 +104,7 @@ class Bench:
         return dataclasses.replace(found, many=many, many_seconds=ten, aim=aim)
 
     def _slow(self, name: str) -> Cost:
-        """Of a method with hundreds of forwards: one run between two of the baseline, and one for the memory."""
+        """Measures a method with hundreds of forwards: one run between two of the baseline, and one for the memory."""
         one, counts = self.explaining([name], 1), []
         first = next(module for module in self.clip.model.visual.modules() if isinstance(module, nn.Conv2d))
         handle = first.register_forward_hook(lambda module, args, output: counts.append(len(output)))
@@ -123,7 +123,7 @@ class Bench:
         return Cost(name, self.device.type, mine, stock, time, used / 1e6, memory_ratio)
 
     def _peak(self, run: Callable[[], None]) -> int:
-        """Of a run that starts with no picture kept; what a model makes once was made by a run before."""
+        """Measures the memory of a run that starts with no picture kept; a run before made what a model makes once."""
         self.clip.pictures.clear()
         self.clip.opened.clear()
         return memory.peak(run, self.device)
@@ -135,7 +135,7 @@ class Bench:
 
 def with_projection(clip: Clip) -> Clip:
     """The model with a random projection of ECLIP: it costs what a trained one does."""
-    fresh = eclip.start(clip, fresh=True, generator=torch.Generator().manual_seed(0))
+    fresh = training.start(clip, fresh=True, generator=torch.Generator().manual_seed(0))
     return dataclasses.replace(clip, eclip=fresh)
 
 

@@ -26,13 +26,13 @@ from PIL import Image
 
 from benchmarks import gradcam, server
 from benchmarks.pairs import Result, paired
-from explain.attention import AttentionRecorder
-from explain.clip import Clip
+from explain.clip.model import Clip
+from explain.clip.random_weights import randomised
 from explain.encodings import ImageEncoding
 from explain.explanation import explain_image
-from explain.randomweights import randomised
-from explain.relevance import last_relevance
-from explain.similarity import similarity_map
+from explain.methods.itsm import similarity_map
+from explain.methods.relevance import last_relevance
+from explain.towers.attention import AttentionRecorder
 
 PROMPTS = [
     "a photo of a red car",

@@ -10,9 +10,9 @@ from pytorch_grad_cam.base_cam import BaseCAM
 from torch import Tensor, nn
 
 from explain import towers
-from explain.clip import Clip
+from explain.clip.model import Clip
 from explain.encodings import ImageEncoding
-from explain.gradcam import gradcam_map
+from explain.methods.grad_cam import gradcam_map
 
 
 class Similarities(nn.Module):
@@ -82,7 +82,7 @@ def theirs(
 
 
 def on_grid(grid: tuple[int, int]) -> Callable[[Tensor], Tensor]:
-    """What the library calls a reshape transform: a layer's output -> activations (B, D, h, w) of the patches."""
+    """Returns what the library calls a reshape transform: a layer's output -> activations (B, D, h, w) of patches."""
     patches = grid[0] * grid[1]
 
     def to_grid(activations: Tensor) -> Tensor:

@@ -33,14 +33,14 @@ from benchmarks.explain import random_clip
 from benchmarks.pairs import Result, paired
 from benchmarks.shapes import sd_15, toy_sd, toy_vqgan
 from explain import load
-from explain.clip import Clip
-from guidance.boxes import Box, Layout, targets
+from explain.clip.model import Clip
 from guidance.generating import Step, generate
-from guidance.generators import Generator
-from guidance.heatmaps import HEATMAPS, refusal
+from guidance.generators.base import Generator
+from guidance.generators.sampling import Sampling
+from guidance.layout.parsing import Box, Layout, targets
+from guidance.objectives.heatmaps import HEATMAPS, refusal
+from guidance.objectives.settings import ObjectiveSettings
 from guidance.presets import PRESETS
-from guidance.sampling import Sampling
-from guidance.settings import ObjectiveSettings
 
 LAYOUT = Layout(
     "a red cat and a blue car on the grass",
@@ -57,7 +57,7 @@ def everywhere(sampling: Sampling, **changes: Any) -> Sampling:
 
 
 def best(kind: str = "diffusion") -> tuple[Sampling, ObjectiveSettings]:
-    """What preset `best` asks for, with 4 views and guidance on every step."""
+    """Returns the settings of preset `best`, with 4 views and guidance on every step."""
     preset = PRESETS[kind]["best"]
     return everywhere(preset.sampling), replace(preset.objective, views=VIEWS)
 

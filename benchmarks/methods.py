@@ -1,4 +1,4 @@
-"""What every method costs on ViT-B-16: python -m benchmarks.methods [--json] [--only NAME ...] [--pairs 5].
+"""Costs of every method on ViT-B-16: python -m benchmarks.methods [--json] [--only NAME ...] [--pairs 5].
 
 Everything is a multiple of one forward and backward of the model by open_clip's own code: one image and one text
 through their towers, and the gradient of their cosine at the pixels and at the embeddings of the tokens, weights
@@ -25,12 +25,12 @@ import torch
 
 from benchmarks.costs import COMPARE, Bench, Cost, compared
 from benchmarks.explain import random_clip
-from explain.clip import Clip
+from explain.clip.model import Clip
 from explain.methods import METHODS
 
 
 def names_for(clip: Clip, only: Sequence[str]) -> list[str]:
-    """What to measure: the slow ones last. ValueError naming the choices for names that the model does not have."""
+    """Lists what to measure, the slow ones last. ValueError naming the choices for names that the model lacks."""
     slow = [m.name for m in METHODS.values() if m.supports(clip) is None and m.own_forwards]
     allowed = [*compared(clip), COMPARE, *slow]
     unknown = [name for name in only if name not in allowed]

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.pairs import Result, seconds
+from ui.shared import pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 _IMPORTS = "import gradio, torch, open_clip"
@@ -84,7 +85,7 @@ def _wait(url: str, process: subprocess.Popen) -> None:
 
 def photograph(repeats: int, size: tuple[int, int] = (4000, 3000)) -> Result:
     """(g) A JPEG of 12 megapixels, from the file to what the page's cards show: two prompts, two methods."""
-    from ui import drawing, view
+    from ui.tabs.explain import drawing, view
 
     prompts, methods = ("a red car", "the sky"), ("itsm", "relevance")
     rng = np.random.default_rng(0)
@@ -98,7 +99,7 @@ def photograph(repeats: int, size: tuple[int, int] = (4000, 3000)) -> Result:
             small.resize(size, Image.Resampling.BICUBIC).save(path, quality=92)
 
             def run(path: Path = path) -> None:
-                looked = view.look(view.Picture(path=str(path)), prompts, "toy-vit", methods)
+                looked = view.look(pictures.Picture(path=str(path)), prompts, "toy-vit", methods)
                 drawing.cards(looked, drawing.Look())
 
             times.append(seconds(run))

@@ -14,9 +14,9 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from guidance.diffusion import LatentDiffusion
-from guidance.loading import open_generator
-from guidance.vqgan import VQGAN, open_vqgan
+from guidance.generators.diffusion.model import LatentDiffusion
+from guidance.generators.loading import open_generator
+from guidance.generators.vqgan import VQGAN, open_vqgan
 from toyland.generators.autoencoder import PIXELS, new_autoencoder
 from toyland.generators.diffusion import Denoiser, save_pipeline
 from toyland.generators.prompts import caption_tokenizer, sample_captions

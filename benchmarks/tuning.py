@@ -1,4 +1,4 @@
-"""What a step of prompt tuning costs: python -m benchmarks.tuning [--json] [--classes 20] [--batch 20] [--pairs 3].
+"""Costs of a step of prompt tuning: python -m benchmarks.tuning [--json] [--classes 20] [--batch 20] [--pairs 3].
 
 A step with the loss on names, on ViT-B-32 with random weights: C classes with 16 learnt tokens, B pictures whose
 features are known. Beside it, on the same weights:
@@ -30,14 +30,14 @@ from torch import Tensor
 from benchmarks.explain import random_clip
 from benchmarks.pairs import Result, paired
 from explain import towers
-from explain.attention import AttentionRecorder
-from explain.clip import Clip
-from explain.textrelevance import RecordedTexts, token_rows
-from guidance.prompts import PromptLearner
-from guidance.tuning.loop import tune_prompt
+from explain.clip.model import Clip
+from explain.relevance.texts import RecordedTexts, token_rows
+from explain.towers.attention import AttentionRecorder
+from guidance.tuning.crops import ViewBank
 from guidance.tuning.losses import explanation_loss
+from guidance.tuning.prompt_learner import PromptLearner
 from guidance.tuning.settings import TuningSettings
-from guidance.tuning.views import ViewBank
+from guidance.tuning.tune import tune_prompt
 
 STEP_AIM, RELEASED_AIM = 1.3, 3.0
 

@@ -8,7 +8,9 @@
         print(explanation.prompt, explanation.score, explanation.tokens)
         heatmap.overlay(image, explanation.heatmap).save(f"{explanation.prompt}.png")
 
-Errors in what is given are ValueErrors that say what is allowed.
+Errors in what is given are ValueErrors that say what is allowed. The folders: towers/ opens open_clip, inputs/ reads
+what is given, clip/ holds one model, relevance/ goes through attentions, methods/ makes maps, eclip/ trains a
+projection, stability/ asks in other words, evaluation/ measures, commands/ are the command lines.
 """
 
 from typing import TYPE_CHECKING
@@ -18,17 +20,17 @@ from explain.faces import lazily
 if TYPE_CHECKING:
     from explain import heatmap, metrics
     from explain.automatic import Chosen, choose, load
-    from explain.averages import FolderStability
-    from explain.catalogue import CATALOGUE, Entry, available
-    from explain.clip import Clip
+    from explain.clip.catalogue import CATALOGUE, Entry, available
+    from explain.clip.model import Clip
+    from explain.clip.random_weights import randomised
+    from explain.clip.weights import ModelUnavailable
     from explain.explanation import Explanation, each_method, explain_depth, explain_image, explain_methods
-    from explain.folderstability import explain_folder
-    from explain.images import read_image
-    from explain.methods import METHODS, WORD_METHODS, Method, WordMethod
-    from explain.phrasebook import PHRASINGS
-    from explain.randomweights import randomised
-    from explain.stability import Stability, explain_phrasings
-    from explain.weights import ModelUnavailable
+    from explain.inputs.images import read_image
+    from explain.methods import METHODS, WORD_METHODS, Method, WordMethod, lacking
+    from explain.stability.averages import FolderStability
+    from explain.stability.many_pictures import explain_folder
+    from explain.stability.one_picture import Stability, explain_phrasings
+    from explain.stability.phrasebook import PHRASINGS
 
 __all__ = [
     "CATALOGUE",
@@ -53,6 +55,7 @@ __all__ = [
     "explain_methods",
     "explain_phrasings",
     "heatmap",
+    "lacking",
     "load",
     "metrics",
     "randomised",
@@ -62,17 +65,17 @@ __all__ = [
 _HOMES = {
     "": ("heatmap", "metrics"),
     "automatic": ("Chosen", "choose", "load"),
-    "averages": ("FolderStability",),
-    "catalogue": ("CATALOGUE", "Entry", "available"),
-    "clip": ("Clip",),
+    "clip.catalogue": ("CATALOGUE", "Entry", "available"),
+    "clip.model": ("Clip",),
+    "clip.random_weights": ("randomised",),
+    "clip.weights": ("ModelUnavailable",),
     "explanation": ("Explanation", "each_method", "explain_depth", "explain_image", "explain_methods"),
-    "folderstability": ("explain_folder",),
-    "images": ("read_image",),
-    "methods": ("METHODS", "WORD_METHODS", "Method", "WordMethod"),
-    "phrasebook": ("PHRASINGS",),
-    "randomweights": ("randomised",),
-    "stability": ("Stability", "explain_phrasings"),
-    "weights": ("ModelUnavailable",),
+    "inputs.images": ("read_image",),
+    "methods": ("METHODS", "WORD_METHODS", "Method", "WordMethod", "lacking"),
+    "stability.averages": ("FolderStability",),
+    "stability.many_pictures": ("explain_folder",),
+    "stability.one_picture": ("Stability", "explain_phrasings"),
+    "stability.phrasebook": ("PHRASINGS",),
 }
 
 if not TYPE_CHECKING:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from explain import CATALOGUE, METHODS, choose, explain_image, heatmap, load, read_image
-from explain.catalogue import AUTOMATIC
+from explain.clip.catalogue import AUTOMATIC
 
 COMMANDS = {
-    "words": "phrasing_command",
+    "words": "words",
     "evaluate": "evaluate",
     "train-eclip": "train_eclip",
     "ablate-eclip": "ablate_eclip",
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 when done, 2 after one line on stderr that says what is wrong."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given and given[0] in COMMANDS:
-        return import_module(f"explain.{COMMANDS[given[0]]}").main(given[1:])
+        return import_module(f"explain.commands.{COMMANDS[given[0]]}").main(given[1:])
     options = _parser().parse_args(given)
     try:
         image = read_image(options.picture)

@@ -18,9 +18,9 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from explain import loading, weights
-from explain.catalogue import AUTOMATIC, CATALOGUE, MODELS, Entry
-from explain.clip import Clip
+from explain.clip import loading, weights
+from explain.clip.catalogue import AUTOMATIC, CATALOGUE, MODELS, Entry
+from explain.clip.model import Clip
 from explain.encodings import encode
 
 SCENES, PHOTOGRAPHS = "toy-vit", "photo"  # the built-in models, each for its kind of pictures

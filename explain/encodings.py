@@ -1,4 +1,4 @@
-"""What a picture costs, paid once: its tokens, pooled row and dense tokens, and the texts already read
+"""Encodings of a picture, computed once: its tokens, pooled row and dense tokens, and the texts already read
 beside it.
 
 Kept per model, by the content of the picture, least recently used out first. A new prompt on a picture that
@@ -18,9 +18,9 @@ from PIL import Image
 from torch import Tensor
 
 from explain import towers
-from explain.clip import Clip
-from explain.gradientinput import gradient_times_input
-from explain.textrelevance import record_texts, token_rows
+from explain.clip.gradients import gradient_times_input
+from explain.clip.model import Clip
+from explain.relevance.texts import record_texts, token_rows
 from explain.towers import Layers, Tokens
 
 PICTURES = 32  # per model; a ViT-L-14 picture takes about 2 MB

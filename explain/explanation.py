@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from explain.clip import Clip
+from explain.clip.model import Clip
+from explain.clip.prompts import Prompt, read_prompts
 from explain.encodings import encode
-from explain.images import opened, picture_notes
+from explain.inputs.images import opened, picture_notes
 from explain.methods import find, find_words
-from explain.prompts import Prompt, read_prompts
-from explain.similarity import depth_maps
+from explain.methods.itsm import depth_maps
 
 
 @dataclass(frozen=True, eq=False)

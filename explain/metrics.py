@@ -35,7 +35,7 @@ def measure(
     valid: np.ndarray | None = None,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> Measures | None:
-    """What `overlaps`, `msc` and `pointing_hit` say, with the map resized and normalised once for all of them.
+    """Returns what `overlaps`, `msc` and `pointing_hit` say, with the map resized and normalised once for all of them.
 
     None where no valid pixel is on the thing: then there is nothing to measure.
     """

@@ -9,7 +9,9 @@
     for step in generate(generator, load("toy-vit"), layout, 0, preset.sampling, preset.objective):
         print(step.index, step.losses)
 
-It knows `explain` and nothing of any page. Errors in what is given are ValueErrors that say what is allowed.
+It knows `explain` and nothing of any page. Errors in what is given are ValueErrors that say what is allowed. The
+folders: layout/ says where objects go, objectives/ how far a picture is from that, generators/ make pictures, editing/
+changes them, tuning/ learns prompts, evaluation/ measures what came of it, commands/ are the command lines.
 """
 
 from typing import TYPE_CHECKING
@@ -17,25 +19,24 @@ from typing import TYPE_CHECKING
 from explain.faces import lazily
 
 if TYPE_CHECKING:
-    from guidance.catalogue import GENERATORS
-    from guidance.edit_settings import EditSettings, find_edit
-    from guidance.editing import EditStep, edit
+    from guidance.commands.classify import classify
+    from guidance.editing.edit import EditStep, edit
+    from guidance.editing.settings import EditSettings, find_edit
     from guidance.generating import Step, generate
-    from guidance.loading import open_generator
-    from guidance.places import Box, Layout, Region, Target, targets
+    from guidance.generators.catalogue import GENERATORS
+    from guidance.generators.loading import open_generator
+    from guidance.generators.sampling import Sampling
+    from guidance.layout.places import Box, Layout, Region, Target, targets
+    from guidance.objectives.settings import ObjectiveSettings
+    from guidance.objectives.word_relevance import neglected
     from guidance.presets import PRESETS, Preset, find_preset
-    from guidance.prompts import ContextSettings, PromptLearner
     from guidance.records import read_record, save_gif, save_png
     from guidance.rescuing import BoxesAndWords, RescueStep, rescue
-    from guidance.sampling import Sampling
-    from guidance.settings import ObjectiveSettings
-    from guidance.tuning.classify import classify
     from guidance.tuning.examples import GivenExamples
     from guidance.tuning.lesson import lesson
-    from guidance.tuning.measuring import Variant
+    from guidance.tuning.prompt_learner import ContextSettings, PromptLearner
     from guidance.tuning.saved import load_context, save_context
-    from guidance.tuning.settings import TuningSettings
-    from guidance.words import neglected
+    from guidance.tuning.settings import TuningSettings, Variant
 
 __all__ = [
     "GENERATORS",
@@ -75,25 +76,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "catalogue": ("GENERATORS",),
-    "edit_settings": ("EditSettings", "find_edit"),
-    "editing": ("EditStep", "edit"),
+    "generators.catalogue": ("GENERATORS",),
+    "editing.settings": ("EditSettings", "find_edit"),
+    "editing.edit": ("EditStep", "edit"),
     "generating": ("Step", "generate"),
-    "loading": ("open_generator",),
-    "places": ("Box", "Layout", "Region", "Target", "targets"),
+    "generators.loading": ("open_generator",),
+    "layout.places": ("Box", "Layout", "Region", "Target", "targets"),
     "presets": ("PRESETS", "Preset", "find_preset"),
-    "prompts": ("ContextSettings", "PromptLearner"),
+    "tuning.prompt_learner": ("ContextSettings", "PromptLearner"),
     "records": ("read_record", "save_gif", "save_png"),
     "rescuing": ("BoxesAndWords", "RescueStep", "rescue"),
-    "sampling": ("Sampling",),
-    "settings": ("ObjectiveSettings",),
-    "tuning.classify": ("classify",),
+    "generators.sampling": ("Sampling",),
+    "objectives.settings": ("ObjectiveSettings",),
+    "commands.classify": ("classify",),
     "tuning.examples": ("GivenExamples",),
     "tuning.lesson": ("lesson",),
-    "tuning.measuring": ("Variant",),
     "tuning.saved": ("load_context", "save_context"),
-    "tuning.settings": ("TuningSettings",),
-    "words": ("neglected",),
+    "tuning.settings": ("TuningSettings", "Variant"),
+    "objectives.word_relevance": ("neglected",),
 }
 
 if not TYPE_CHECKING:

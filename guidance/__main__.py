@@ -17,15 +17,15 @@ from collections.abc import Sequence
 from importlib import import_module
 
 COMMANDS = {
-    "generate": "command",
-    "edit": "edit_command",
-    "rescue": "rescue_command",
+    "generate": "generate",
+    "edit": "edit",
+    "rescue": "rescue",
     "evaluate": "evaluate",
     "evaluate-edits": "evaluate_edits",
     "evaluate-rescue": "evaluate_rescue",
-    "tune": "tuning.command",
-    "classify": "tuning.classify",
-    "evaluate-tuning": "tuning.evaluate",
+    "tune": "tune",
+    "classify": "classify",
+    "evaluate-tuning": "evaluate_tuning",
 }  # -> modules
 
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or given[0] not in COMMANDS:
         print(f"guidance: choose a command: {', '.join(COMMANDS)}", file=sys.stderr)
         return 0 if given[:1] in (["-h"], ["--help"]) else 2
-    return int(import_module(f"guidance.{COMMANDS[given[0]]}").main(given[1:]))
+    return int(import_module(f"guidance.commands.{COMMANDS[given[0]]}").main(given[1:]))
 
 
 if __name__ == "__main__":

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
-from explain.clip import Clip
-from guidance.generators import Advance, Generator, Process
-from guidance.objective import BoxObjective, ObjectiveSettings, TargetReading
-from guidance.places import Layout
-from guidance.sampling import Sampling
-from guidance.text_objective import TextObjective
-from guidance.ways import Ways
+from explain.clip.model import Clip
+from guidance.generators.base import Advance, Generator, Process
+from guidance.generators.run_cache import Ways
+from guidance.generators.sampling import Sampling
+from guidance.layout.places import Layout
+from guidance.objectives.boxes import BoxObjective, ObjectiveSettings, TargetReading
+from guidance.objectives.guide import Guided, as_picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,34 +44,6 @@ class Step:
     @property
     def finished(self) -> bool:
         return self.index == self.total
-
-
-class Heard:
-    """An objective as a guide, which keeps what the objective said last: `objective(images, number)` says a total and
-    the terms that it is made of.
-    """
-
-    def __init__(self, objective: BoxObjective | TextObjective) -> None:
-        self.objective: Any = objective
-        self._said: dict[str, Tensor] | None = None
-
-    def __call__(self, images: Tensor, number: int) -> Tensor:
-        judgement = self.objective(images, number)
-        self._said = {"total": judgement.total.detach(), **judgement.terms}
-        return judgement.total
-
-    def losses(self) -> dict[str, float]:
-        """The total and its parts of the one picture that was judged last; empty if none was since the last call."""
-        said, self._said = self._said, None
-        return {} if said is None else {name: float(values[0]) for name, values in said.items()}
-
-
-class Guided(Heard):
-    """The same for an objective that knows what is to be where."""
-
-    def of_targets(self, images: Tensor) -> Tensor:
-        """See `TargetGuide`."""
-        return self.objective.of_targets(images)
 
 
 def generate(
@@ -171,9 +141,3 @@ def pictures(
     for _ in range(process.total):
         process.advance(guide)
     return process.finish()
-
-
-def as_picture(image: Tensor) -> Image.Image:
-    """(3, H, W) in [0, 1] -> RGB."""
-    values = (image.detach().clamp(0, 1) * 255).round().to(torch.uint8)
-    return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from guidance.catalogue import GENERATORS, Entry
-from guidance.generators import Generator
-from guidance.sampling import Sampling
-from guidance.settings import ObjectiveSettings
+from guidance.generators.base import Generator
+from guidance.generators.catalogue import GENERATORS, Entry
+from guidance.generators.sampling import Sampling
+from guidance.objectives.settings import ObjectiveSettings
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def find_preset(name: str, generator: Generator) -> Preset:
 
 
 def named_preset(name: str, entry: Entry) -> Preset:
-    """The same for a generator of the catalogue that need not be open."""
+    """Returns the preset of this name for a generator of the catalogue, which need not be open."""
     return _found(name, entry.kind, entry.steps)
 
 

@@ -16,17 +16,17 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from explain.images import read_image
-from guidance.boxes import Box, Layout, Region, parse_boxes, read_region, targets
-from guidance.edit_settings import EditSettings
-from guidance.editing import EditStep
-from guidance.entries import shown
+from explain.inputs.images import read_image
+from guidance.checks import shown
+from guidance.editing.edit import EditStep
+from guidance.editing.settings import EditSettings
 from guidance.generating import Step
+from guidance.generators.sampling import Sampling
+from guidance.layout.parsing import Box, Layout, Region, parse_boxes, read_region, targets
+from guidance.objectives.settings import ObjectiveSettings
+from guidance.objectives.words import TextSettings
 from guidance.presets import Preset
-from guidance.rescue_settings import RescueSettings
-from guidance.sampling import Sampling
-from guidance.settings import ObjectiveSettings
-from guidance.text_objective import TextSettings
+from guidance.rescuing import RescueSettings
 
 GIF_SIDE = 256  # pixels; small pictures are enlarged so that they can be watched
 GIF_FRAMES = 60
@@ -154,7 +154,7 @@ def with_settings(preset: Preset, record: Mapping[str, Any]) -> Preset:
 
 
 def with_edit_settings(settings: EditSettings, record: Mapping[str, Any]) -> EditSettings:
-    """The same of an edit, whose settings hold others."""
+    """Returns an edit's settings, which hold others, with those of a record. ValueError for unknown ones."""
     changes = _settings_of(record)
     parts = {
         "sampling": _changed(settings.sampling, changes.get("sampling", {}), "sampling"),
@@ -168,7 +168,7 @@ def with_edit_settings(settings: EditSettings, record: Mapping[str, Any]) -> Edi
 def with_rescue_settings(
     sampling: Sampling, settings: RescueSettings, record: Mapping[str, Any]
 ) -> tuple[Sampling, RescueSettings]:
-    """The same of a rescue."""
+    """Returns a rescue's sampling and settings with those of a record. ValueError for unknown ones."""
     changes = _settings_of(record)
     objective = _changed(settings.objective, changes.get("objective", {}), "objective")
     sampling = _changed(sampling, record.get("sampling", {}), "sampling")
@@ -209,7 +209,7 @@ def save_gif(pictures: Sequence[Image.Image], file: str | Path | BinaryIO) -> No
 
 
 def _losses(steps: Sequence[Step] | Sequence[EditStep]) -> list[dict[str, float]]:
-    """Of every step but the finished picture."""
+    """Returns the losses of every step but the finished picture."""
     return [{name: round(value, 5) for name, value in step.losses.items()} for step in steps[:-1]]
 
 

@@ -6,34 +6,66 @@ again, by
 
     score = cos(picture, prompt) + lambda E        E = the mean over neglected words of their largest token's relevance
 
-with relevance as in `words.py`, form "neglected". In the paper lambda 0.1 acts where the run chooses what to begin
-with, and not after; here that choice is among noises (`candidates.py`).
+with relevance as in `objectives/word_relevance.py`, form "neglected". In the paper lambda 0.1 acts where the run
+chooses what to begin with, and not after; here that choice is among noises (`generators/diffusion/candidates.py`).
 
 Differs from the paper: its generator is a GAN with a search of its own, here it is any of ours; which words are
-neglected is decided as in `explain.contentwords`, so that adjectives are rescued, too; and the second run has the seed
+neglected is decided as for labels, so that adjectives are rescued, too; and the second run has the seed
 of the first, whose noise is one of those that it chooses from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from PIL import Image
 from torch import Tensor
 
-from explain.clip import Clip
-from explain.contentwords import is_content
-from guidance.boxes import Layout
-from guidance.generating import Heard, as_picture
-from guidance.generators import Generator, Process
-from guidance.judgement import Judgement
-from guidance.objective import BoxObjective, ObjectiveSettings
-from guidance.rescue_settings import LAMBDA, RescueSettings, find_rescue
-from guidance.sampling import Sampling
-from guidance.text_objective import TextObjective, TextReading, TextSettings
-from guidance.ways import Ways
-from guidance.words import neglected
+from explain.clip.model import Clip
+from explain.inputs.content_words import NEGLECTED, is_content
+from guidance.checks import shown, within
+from guidance.generators.base import Generator, Process
+from guidance.generators.catalogue import GENERATORS
+from guidance.generators.run_cache import Ways
+from guidance.generators.sampling import Sampling
+from guidance.layout.parsing import Layout
+from guidance.objectives.boxes import BoxObjective, ObjectiveSettings
+from guidance.objectives.guide import Heard, as_picture
+from guidance.objectives.readings import Judgement
+from guidance.objectives.word_relevance import neglected
+from guidance.objectives.words import TextObjective, TextReading, TextSettings
+
+LAMBDA = 0.1
+
+
+@dataclass(frozen=True)
+class RescueSettings:
+    """`objective`: its weight is lambda. `threshold`: words below this share of the strongest are neglected. ValueError
+    for what is not allowed.
+    """
+
+    objective: TextSettings = field(default_factory=lambda: TextSettings("neglected", LAMBDA))
+    threshold: float = NEGLECTED
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.objective, TextSettings):
+            raise ValueError(f"objective is {shown(self.objective)}; allowed: TextSettings")
+        object.__setattr__(self, "threshold", within("threshold", self.threshold, 0, 1))
+
+
+# Chosen on Toyland's validation layouts: noises are chosen among, judged at 13 of 20 steps, and no picture is pulled.
+_CHOSEN = TextSettings("neglected", LAMBDA, views=1, view_strength=0.0)
+RESCUES: Mapping[str, tuple[Sampling, RescueSettings]] = MappingProxyType(
+    {
+        "diffusion": (
+            Sampling(steps=20, candidates=8, judged_at=0.65, guide_to=0.05),
+            RescueSettings(_CHOSEN),
+        ),
+        "vqgan": (Sampling(steps=100), RescueSettings()),
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +166,7 @@ class BoxesAndWords(BoxObjective):
         return Judgement(boxes.total + words.total, {**boxes.terms, **words.terms}, boxes.readings)
 
     def of_targets(self, images: Tensor) -> Tensor:
-        """What words lack is no target's."""
+        """Adds the words' loss to the last column, of what belongs to no target."""
         losses = super().of_targets(images)
         losses[:, -1] += self.words(images, 0).total
         return losses
@@ -181,3 +213,11 @@ def _nothing(reading: TextReading | None) -> str:
     if reading is None or not any(is_content(word.text) for word in reading.words):
         return "The prompt has no content word, so none is neglected."
     return "No word of the prompt is neglected."
+
+
+def find_rescue(generator: Generator) -> tuple[Sampling, RescueSettings]:
+    """Returns the sampling and settings of a generator's rescue; it may want fewer steps."""
+    sampling, settings = RESCUES[generator.kind]
+    entry = GENERATORS.get(generator.name)
+    steps = min(entry.steps, sampling.steps) if entry and entry.steps else sampling.steps
+    return replace(sampling, steps=steps), settings

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from explain.catalogue import MODELS
+from explain.clip.catalogue import MODELS
 from photographs.data import HALVES
 from training import options
 
@@ -33,7 +33,8 @@ def train(arguments: argparse.Namespace) -> None:
     data = data_folder(arguments.data)
     recipe = PhotoRecipe(**options.shared(arguments))
     folder, device = options.folder(arguments, "photo"), options.device(arguments)
-    follow(PhotoTraining(recipe, folder, device, data, arguments.backbone), arguments.resume)
+    run = PhotoTraining(recipe, folder, device, data, arguments.backbone, arguments.teachers)
+    follow(run, arguments.resume)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
@@ -71,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     command = options.add_model(commands, "train", "train photo", train, batch=512, lr=1.5e-3)
     _add_data(command)
     command.add_argument("--backbone", type=Path, help="the trunk's .pth (default: the installed package's)")
+    command.add_argument(
+        "--teachers", type=Path, nargs="+", default=(), help="folders of earlier runs to learn from"
+    )
     command = commands.add_parser("evaluate", help="measure a model on photographs")
     _add_data(command)
     command.add_argument("--model", default="photo", help="a catalogue name or a folder")

@@ -17,7 +17,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from explain.images import read_image
+from explain.inputs.images import read_image
 from photographs.data import Photo
 
 TRUNK = "tf_efficientnet_lite2"
@@ -52,7 +52,7 @@ def as_seen(path: Path, pixels: int = PIXELS) -> Tensor:
 
 
 def features(trunk: nn.Module, photos: Sequence[Photo], folder: Path) -> Tensor:
-    """What the trunk makes of every place of every photograph (N, GRID * GRID, D), in fp16.
+    """Runs the trunk on every place of every photograph: (N, GRID * GRID, D), in fp16.
 
     Kept in the folder, and read from it where it holds those of the same photographs.
     """

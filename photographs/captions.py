@@ -1,4 +1,4 @@
-"""What captions say is there: their words and pairs of words, and which photographs have them."""
+"""Reads from captions what is there: their words and pairs of words, and which photographs have them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from random import Random
 
-from explain.contentwords import is_content
+import torch
+from torch import Tensor
+
+from explain.inputs.content_words import is_content
 from photographs.data import Photo
 from photographs.names import in_a_sentence
 
@@ -50,6 +53,14 @@ class Vocabulary:
         self.person = self.terms.index(PERSON) if PERSON in self.terms else None
         numbers = {term: number for number, term in enumerate(self.terms)}
         self.of = [sorted(numbers[term] for term in found if term in numbers) for found in each]
+
+    @property
+    def having(self) -> Tensor:
+        """Which photographs have which terms, bool (photographs, terms)."""
+        having = torch.zeros(len(self.of), len(self.terms), dtype=torch.bool)
+        for row, terms in zip(having, self.of, strict=True):
+            row[terms] = True
+        return having
 
     def text(self, number: int, rng: Random) -> str:
         """A term as a prompt."""

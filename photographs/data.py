@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from explain.images import read_image
-from explain.measuring.datasets.coco_masks import decode
-from explain.measuring.subjects import Subject, Thing
+from explain.evaluation.datasets.coco_masks import decode
+from explain.evaluation.subjects import Subject, Thing
+from explain.inputs.images import read_image
 
 SHARES = (0.01, 0.60)  # of the picture that an object must cover to be measured
 COMMON = 3  # photographs of a class that its mean needs

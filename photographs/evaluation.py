@@ -16,8 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from explain import Clip, read_image
-from explain.measuring.intervals import DRAWS
-from explain.measuring.maps import Scores, as_row, evaluate
+from explain.evaluation.maps import DRAWS, Scores, as_row, evaluate
 from photographs.data import COMMON, masked_photos, retrieval_photos, subjects, with_article
 
 BATCH = 32

@@ -21,18 +21,6 @@ def soft_maximum(dense: Tensor, texts: Tensor, sharpness: float) -> Tensor:
     return ((sharpness * cosines).logsumexp(1) - math.log(dense.shape[1])) / sharpness
 
 
-def pick_loss(logits: Tensor, having: Tensor) -> Tensor:
-    """Contrasts photographs by logits (B, K) with terms: each that has a term against all without it, the mean over
-    terms of the mean over those that have it. Terms that none has are left out; 0 without any.
-    """
-    if not having.any():
-        return logits.new_zeros(())
-    logits, having = logits[:, having.any(0)], having[:, having.any(0)]
-    others = logits.masked_fill(having, -torch.inf).logsumexp(0)
-    each = F.softplus(others - logits)  # -log( e^l / (e^l + sum of others) )
-    return ((each * having).sum(0) / having.sum(0)).mean()
-
-
 def correlation(one: Tensor, other: Tensor) -> Tensor:
     """Pearson's r (N,) of rows (N, P); 0 where a row is constant."""
     one, other = (rows - rows.mean(1, keepdim=True) for rows in (one, other))

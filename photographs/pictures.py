@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from explain.eclip_training import Captioned
-from explain.images import read_image
-from explain.measuring.subjects import Subject
+from explain.evaluation.subjects import Subject
+from explain.inputs.captions import Captioned
+from explain.inputs.images import read_image
 from photographs.data import subjects, training_photos
 
 SPLITS = {"validation": "choose", "test": "report"}

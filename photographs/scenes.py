@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from explain import Clip, read_image
-from explain.captions import drawn
+from explain.inputs.captions import drawn
 from photographs.data import masked_photos, retrieval_photos, training_photos
 
 SIZES = (64, 96, 128, 256, 512)

@@ -1,24 +1,24 @@
-"""Trains `photo`: a text tower from scratch and a linear head on a frozen trunk. Captions, names, and places.
+"""Trains `photo`: a text tower from scratch and a linear head on a frozen trunk. Captions, names, terms and places.
 
-    L = L_captions + w_names L_names + w_places L_places + w_terms L_terms + w_maps L_maps
+    L = L_captions + w_names L_names + w_places L_places + w_terms L_terms + w_maps L_maps + w_taught L_taught
 
 L_captions: InfoNCE of photographs and captions (Radford et al. 2021). L_names: the same of classes' features and names
-(`names.py`). For the other two, a photograph's score with a text is a soft maximum over its P places,
+(`names.py`). L_terms: 1 - cos of a term's text (a word or two, `captions.py`) with its prototype (`closed_form.py`).
+L_places: InfoNCE of captions, with a soft maximum over a photograph's P places as its score,
 
     s(x, t) = 1/tau log( 1/P sum_p exp(tau cos(e_p, t)) )
 
-so that a few places are enough, as in multiple-instance learning. L_places: InfoNCE of that score for captions.
-L_terms: a term (a word or two, `captions.py`) picks each photograph whose captions have it from all that have not.
-L_maps: 1 - r, for r the correlation over places of a class's name with the trunk's own classifier, in photographs that
-it is sure of (class activation maps, Zhou et al. 2016). The pooled feature of some photographs is that of a part of
-them, so that no photograph is always the same.
+so that a few places are enough, as in multiple-instance learning. L_maps: 1 - r, for r the correlation over places of a
+class's name with the trunk's own classifier, in photographs that it is sure of (class activation maps, Zhou et al.
+2016). L_taught: 1 - cos of every text with what earlier runs make of it (`teachers.py`), where there are any. The
+pooled feature of some photographs is that of a part of them, so that no photograph is always the same.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,9 +35,11 @@ from explain.towers import text_features
 from photographs import clip_model
 from photographs.backbone import features, pretrained
 from photographs.captions import Vocabulary, caption_of, known_words
+from photographs.closed_form import closed_form_head, prototypes
 from photographs.data import training_photos
-from photographs.losses import a_part, correlation, pick_loss, seen_parts, soft_maximum
+from photographs.losses import a_part, correlation, seen_parts, soft_maximum
 from photographs.names import CLASSES, SURE, Names, class_features
+from photographs.teachers import Teachers
 from training.contrastive import contrastive_loss, symmetric_loss
 from training.run import Recipe, Run, adamw
 from training.tokenizer import train_tokenizer
@@ -56,8 +58,9 @@ class PhotoRecipe(Recipe):
     ema: float = 0.995
     names_weight: float = 0.5
     places_weight: float = 0.5
-    terms_weight: float = 0.5
+    terms_weight: float = 8.0
     maps_weight: float = 0.5
+    taught_weight: float = 8.0
     names: int = 256
     terms: int = 128
     sharpness: float = 20.0  # tau
@@ -71,6 +74,7 @@ class PhotoRecipe(Recipe):
             "places_weight",
             "terms_weight",
             "maps_weight",
+            "taught_weight",
             "sharpness",
             "parts",
         )
@@ -100,6 +104,8 @@ class Trained(nn.Module):
         super().__init__()
         model = clip_model.new_model()
         self.text, self.head = model.text, model.visual.head.proj
+        with torch.no_grad():
+            self.text.text_projection[:, -1] = 0  # beside the head's constant
         self.logit_scale = nn.Parameter(torch.tensor(math.log(20.0)))
         self.place_scale = nn.Parameter(torch.tensor(math.log(20.0)))
 
@@ -125,7 +131,13 @@ class PhotoTraining(Run):
     recipe: PhotoRecipe
 
     def __init__(
-        self, recipe: PhotoRecipe, folder: Path, device: str, data: Path, backbone: Path | None = None
+        self,
+        recipe: PhotoRecipe,
+        folder: Path,
+        device: str,
+        data: Path,
+        backbone: Path | None = None,
+        teachers: Sequence[Path] = (),
     ) -> None:
         torch.manual_seed(recipe.seed)
         model = Trained().to(device)
@@ -146,8 +158,11 @@ class PhotoTraining(Run):
             train_tokenizer(texts + self.names.texts, folder, clip_model.PIECES)
             known = sorted(known_words(self.photos) | self.names.words)
             (folder / "words.txt").write_text("\n".join(known) + "\n")
+        head = closed_form_head(self.places, self.vocabulary.having, clip_model.EMBED_DIM)
+        self.prototypes = prototypes(self.places, self.vocabulary.having, head).to(device)
+        self.teachers = Teachers(teachers, device) if teachers else None
         if self.progress.step == 0:
-            whiten(model.head, pooled)
+            model.head.load_state_dict(self.teachers.head() if self.teachers else head.state_dict())
             self.ema |= {f"head.{name}": value.clone() for name, value in model.head.state_dict().items()}
         clip_model.save(self.trunk, self.ema, folder)
         self.tokenizer = get_tokenizer(f"local-dir:{folder}")
@@ -174,15 +189,16 @@ class PhotoTraining(Run):
         name_loss, _ = contrastive_loss(encode(self._class_features(batch)), names, scale)
         dense = encode(places)
         place_loss, _ = symmetric_loss(place_scale * soft_maximum(dense, captions, recipe.sharpness))
-        logits = place_scale * soft_maximum(dense, terms, recipe.sharpness)
-        term_loss = pick_loss(logits, self._having(batch).to(self.device))
+        term_loss = 1 - (terms * self.prototypes[batch.terms]).sum(1).mean()
         map_loss = self._map_loss(batch, names)
+        taught_loss = self._taught_loss(batch, texts)
         total = (
             caption_loss
             + recipe.names_weight * name_loss
             + recipe.places_weight * place_loss
             + recipe.terms_weight * term_loss
             + recipe.maps_weight * map_loss
+            + recipe.taught_weight * taught_loss
         )
         parts = {
             "captions": caption_loss,
@@ -190,6 +206,7 @@ class PhotoTraining(Run):
             "places": place_loss,
             "terms": term_loss,
             "maps": map_loss,
+            "taught": taught_loss,
         }
         figures = {name: part.item() for name, part in parts.items()}
         return total, figures | {"in-batch accuracy": accuracy.item()}
@@ -197,6 +214,9 @@ class PhotoTraining(Run):
     def constrain(self) -> None:
         for scale in (self.model.logit_scale, self.model.place_scale):
             scale.clamp_(max=math.log(100))
+        # The last number is the head's constant, and no text has one.
+        self.model.head.weight[-1] = 0
+        self.model.text.text_projection[:, -1] = 0
 
     def export(self) -> None:
         clip_model.save(self.trunk, self.ema, self.folder)
@@ -239,15 +259,12 @@ class PhotoTraining(Run):
         said = torch.einsum("npd,nd->np", _unit(self.model.head, places), names[rows])
         return 1 - correlation(known, said).mean()
 
-    def _having(self, batch: Batch) -> Tensor:
-        """Which photographs have which terms (B, K)."""
-        numbers = {term: k for k, term in enumerate(batch.terms)}
-        having = torch.zeros(len(batch.photos), len(batch.terms), dtype=torch.bool)
-        for b, photo in enumerate(batch.photos):
-            for term in self.vocabulary.of[photo]:
-                if term in numbers:
-                    having[b, numbers[term]] = True
-        return having
+    def _taught_loss(self, batch: Batch, texts: Tensor) -> Tensor:
+        """How far texts (T, D) are from what the teachers make of them; 0 without teachers."""
+        if self.teachers is None:
+            return texts.new_zeros(())
+        theirs = self.teachers.read(batch.captions + batch.names + batch.texts).to(texts)
+        return 1 - (texts * theirs).sum(1).mean()
 
     def _read(self, texts: list[str]) -> Tensor:
         """Features (T, D) of unit norm, read in chunks of like length, as attention pays for the longest."""
@@ -259,16 +276,6 @@ class PhotoTraining(Run):
         with sdpa_kernel(SDPBackend.MATH):  # of short texts faster than the fused kernel
             rows = torch.cat([text_features(self.model, ids[part]) for part in order.split(CHUNK)])
         return F.normalize(rows[order.argsort()], dim=-1)
-
-
-@torch.no_grad()
-def whiten(head: nn.Linear, features: Tensor) -> None:
-    """Starts a linear head at the principal components of features (N, D), each of the same variance."""
-    mean = features.mean(0)
-    values, vectors = torch.linalg.eigh(torch.cov(features.T))
-    components = vectors[:, -head.out_features :] / values[-head.out_features :].sqrt()
-    head.weight.copy_(components.T / math.sqrt(head.out_features))
-    head.bias.copy_(-(head.weight @ mean))
 
 
 def _unit(head: nn.Linear, features: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ download.
 
 import copy
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 import explain
-from explain import eclip, loading
+from explain.clip import loading, projection
+from explain.eclip import training
 
 pytest_plugins = ["tests.browser.fixtures"]  # one app and one Chromium for all browser tests
 
@@ -40,7 +42,7 @@ def pytest_xdist_make_scheduler(config, log):
     class Scheduler(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file = super()._split_scope(nodeid)
-            visits = "/browser/" in file or file.endswith(("_server.py", "test_ui_lesson.py"))
+            visits = "/browser/" in file or file.endswith(("_server.py", "ui/test_lesson.py"))
             return "app" if visits else file
 
     return Scheduler(config, log)
@@ -222,9 +224,9 @@ def directories(tmp_path_factory) -> dict[str, Path]:
 def save_projection(directory: Path) -> None:
     """A random projection of ECLIP, so that every method can be had."""
     clip = explain.load(directory, device="cpu")
-    fresh = eclip.start(clip, fresh=True, generator=torch.Generator().manual_seed(0))
+    fresh = training.start(clip, fresh=True, generator=torch.Generator().manual_seed(0))
     loading._loaded.clear()  # it was loaded without one
-    eclip.save(fresh, directory / eclip.FOLDER / eclip.FILE)
+    projection.save(fresh, directory / projection.FOLDER / projection.FILE)
 
 
 @pytest.fixture(scope="session")
@@ -304,7 +306,7 @@ def _seed_and_threads():
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
     """Tiny diffusion pipelines by what they are like, opened once a test file."""
-    from tiny_generators import Shelf
+    from tests.tiny_generators import Shelf
 
     return Shelf(tmp_path_factory.mktemp("pipelines"))
 
@@ -312,6 +314,30 @@ def shelf(tmp_path_factory):
 @pytest.fixture(scope="module")
 def preview(tmp_path_factory):
     """The folder of a tiny preview decoder."""
-    from tiny_generators import save_preview
+    from tests.tiny_generators import save_preview
 
     return save_preview(tmp_path_factory.mktemp("preview"))
+
+
+OWN_METHOD = """
+from explain.methods.registry import method
+
+@method("plain_mean", "Plain mean", "arXiv 0000.00000", "How like the mean a patch is.", "Anything of the words.")
+def plain_mean(encoding, text_features):
+    likeness = encoding.dense @ encoding.dense.mean((1, 2))[:, None, :, None]
+    return likeness.squeeze(-1)[:, None].expand(-1, len(text_features), -1, -1)
+"""
+
+
+@pytest.fixture
+def own_method(tmp_path, monkeypatch):
+    """A method from a file outside the package: two lines, its import and its place in the list."""
+    from explain.methods import METHODS
+
+    (tmp_path / "plain_mean.py").write_text(OWN_METHOD)
+    monkeypatch.syspath_prepend(tmp_path)
+    from plain_mean import plain_mean
+
+    monkeypatch.setitem(METHODS, plain_mean.name, plain_mean)
+    yield plain_mean
+    sys.modules.pop("plain_mean")

@@ -16,8 +16,8 @@ from diffusers import (
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from guidance.diffusion import open_diffusion
-from guidance.prediction import SCHEDULERS
+from guidance.generators.diffusion.model import open_diffusion
+from guidance.generators.diffusion.schedulers import SCHEDULERS
 
 PROMPTS = ["a red boat", "the sky"]
 SEEDS = [3, 2**63 - 1]

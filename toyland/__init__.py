@@ -1,12 +1,22 @@
 """Toyland: a drawn world with exact masks, boxes and captions, and the small models trained on it.
 
-This package draws without torch; training and evaluation (`toyland.clip_training`, `toyland.evaluation`) import it.
+`art/` and `world/` draw without torch; `clip/`, `generators/`, `detector/` train and measure models. `pictures`,
+`layouts`, `judging`, `edits` and `tasks` are what `--data toyland` means to the commands of explain and guidance.
 """
 
-from toyland.captions import match_place, match_things, plain_caption, write_caption
-from toyland.drawing import draw_scene, scene_boxes, scene_masks
-from toyland.scene import SPLITS, UNSEEN_PAIRS, Scene, Split, Thing, sample_scene, with_background
-from toyland.vocabulary import PLACE_PHRASES, plain_noun, with_article
+from toyland.world.captions import match_place, match_things, write_caption
+from toyland.world.drawing import draw_scene, scene_boxes, scene_masks
+from toyland.world.scene import (
+    SPLITS,
+    UNSEEN_PAIRS,
+    Scene,
+    Split,
+    Thing,
+    plain_caption,
+    sample_scene,
+    with_background,
+)
+from toyland.world.vocabulary import PLACE_PHRASES, plain_noun, with_article
 
 
 def place_phrase(place: str) -> str:

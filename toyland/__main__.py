@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from explain.catalogue import MODELS
-from toyland.scene import SPLITS, sample_scene
-from toyland.train import add_training
+from explain.clip.catalogue import MODELS
+from toyland.commands import add_training
+from toyland.world.scene import SPLITS, sample_scene
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def draw(arguments: argparse.Namespace) -> None:
     """Draw a scene to a picture file, and write its description as JSON."""
-    from toyland.drawing import draw_scene
+    from toyland.world.drawing import draw_scene
 
     scene = sample_scene(arguments.seed, arguments.split)
     draw_scene(scene, arguments.size).save(arguments.output)
@@ -44,7 +44,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
         figures = evaluate_diffusion(folder, arguments.split, arguments.scenes, arguments.device)
     elif (folder / "open_clip_config.json").is_file() or not (folder / "config.json").is_file():
-        from toyland.evaluation import evaluate_clip
+        from toyland.clip.evaluation import evaluate_clip
 
         figures = evaluate_clip(arguments.model, arguments.split, arguments.scenes, arguments.device)
     elif "_class_name" in json.loads((folder / "config.json").read_text()):

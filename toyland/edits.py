@@ -15,13 +15,12 @@ from random import Random
 from PIL import Image
 
 from toyland.art import COLOURS, KINDS
-from toyland.captions import plain_caption
 from toyland.detector.finding import Found, Wanted, matches
-from toyland.drawing import Corners, draw_scene, scene_boxes
 from toyland.layouts import AREAS, LAYOUT_SPLITS
 from toyland.pictures import FUNCTION_WORDS
-from toyland.scene import SPLITS, UNSEEN_PAIRS, Scene, Thing, sample_scene
-from toyland.vocabulary import PLACE_NOUNS, PLACE_PHRASES, plain_noun
+from toyland.world.drawing import Corners, draw_scene, scene_boxes
+from toyland.world.scene import SPLITS, UNSEEN_PAIRS, Scene, Thing, plain_caption, sample_scene
+from toyland.world.vocabulary import PLACE_NOUNS, PLACE_PHRASES, plain_noun
 
 CHANGES = ("recolour", "replace", "add", "remove")  # in turn
 COUNTS = (2, 3)  # things of the fuller of both scenes
@@ -29,7 +28,7 @@ COUNTS = (2, 3)  # things of the fuller of both scenes
 
 @dataclass(frozen=True)
 class DrawnEdit:
-    """What is to become of a picture. `change`: one of CHANGES. `words`: those of the prompt that say what changes;
+    """Edit to be made of a picture. `change`: one of CHANGES. `words`: those of the prompt that say what changes;
     where a thing is removed, those that say what is behind it. `box`: all that the thing concerned covers, before and
     after. `wanted`: the thing that is to be there, and `gone` the one that is not; None where there is none. `kept`:
     the others, which are to stay as they are.
@@ -56,7 +55,7 @@ class DrawnEdit:
 
     @property
     def phrase(self) -> str:
-        """What is to be seen where the thing concerned is: "red cat", or what is behind it."""
+        """Phrase of what is to be seen where the thing concerned is: "red cat", or what is behind it."""
         if self.wanted is None:
             return PLACE_NOUNS[self.after.place][0]
         return f"{self.wanted.colour} {plain_noun(self.wanted.kind)}"
@@ -81,7 +80,7 @@ class EditVerdict:
 
 
 def verdict(found: Sequence[Found], edit: DrawnEdit) -> EditVerdict:
-    """What was found, surest first, against what was wanted."""
+    """Judges what was found, surest first, against what was wanted."""
 
     def there(thing: Wanted) -> bool:
         return any((one.kind, one.colour) == (thing.kind, thing.colour) for one in found)

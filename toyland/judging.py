@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from explain.catalogue import MODELS
+from explain.clip.catalogue import MODELS
 from toyland.detector.finding import THRESHOLD, Found, Wanted, find, for_detector, matches
 from toyland.detector.model import FEATURES, Detector, load_detector
 from toyland.layouts import DrawnLayout
@@ -30,7 +30,7 @@ PICTURES_PER_DIMENSION = 8
 
 @dataclass(frozen=True)
 class Seen:
-    """What the detector sees in a picture: things, surest first, and features, their mean over the picture."""
+    """Detections in a picture: things, surest first, and features, their mean over the picture."""
 
     found: tuple[Found, ...]
     features: tuple[float, ...]
@@ -106,7 +106,7 @@ class Judge:
 
 
 def wanted(layout: DrawnLayout) -> tuple[Wanted, ...]:
-    """What the detector should find in a picture of a layout."""
+    """Returns what the detector should find in a picture of a layout."""
     return tuple(map(Wanted, layout.kinds, layout.colours, layout.boxes))
 
 

@@ -12,9 +12,8 @@ from itertools import cycle, islice
 
 from PIL import Image
 
-from toyland.captions import plain_caption
-from toyland.drawing import Corners, draw_scene, scene_boxes
-from toyland.scene import SPLITS, VARIANTS, Scene, sample_scene
+from toyland.world.drawing import Corners, draw_scene, scene_boxes
+from toyland.world.scene import SPLITS, VARIANTS, Scene, plain_caption, sample_scene
 
 LAYOUT_SPLITS = ("validation", "test")  # choices are made on one, and the other is only reported
 COUNTS = (1, 2, 3)  # things of a layout, in turn
@@ -23,7 +22,7 @@ AREAS = (0.05, 0.40)  # of a box, as a share of the picture
 
 @dataclass(frozen=True)
 class DrawnLayout:
-    """What a picture is to show: a prompt, and for every thing its phrase, its box, its kind and its colour.
+    """Layout of a picture: a prompt, and for every thing its phrase, its box, its kind and its colour.
 
     `scene` is where all but the boxes comes from; the boxes are the scene's too unless `mirrored` or `exchanged` made
     them others.
@@ -61,7 +60,7 @@ def sample_layouts(split: str, count: int, first: int = 0) -> list[DrawnLayout]:
 
 
 def mirrored(layout: DrawnLayout) -> DrawnLayout:
-    """The same with left and right of the boxes exchanged. The prompt says nothing of places, so it stays."""
+    """Exchanges left and right of a layout's boxes. The prompt says nothing of places, so it stays."""
     return replace(
         layout, boxes=tuple((1 - right, top, 1 - left, low) for left, top, right, low in layout.boxes)
     )

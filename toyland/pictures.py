@@ -10,13 +10,13 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from explain.eclip_training import Captioned
-from explain.measuring.subjects import Subject, Thing
+from explain.evaluation.subjects import Subject, Thing
+from explain.inputs.captions import Captioned
 from toyland.art import KINDS as DRAWN_KINDS
-from toyland.captions import plain_caption, write_caption
-from toyland.drawing import draw_scene, scene_masks
-from toyland.scene import sample_scene
-from toyland.vocabulary import plain_noun
+from toyland.world.captions import write_caption
+from toyland.world.drawing import draw_scene, scene_masks
+from toyland.world.scene import plain_caption, sample_scene
+from toyland.world.vocabulary import plain_noun
 
 KINDS = tuple(plain_noun(kind) for kind in DRAWN_KINDS)  # all labels of `singles`
 FIRST = 900_000_000  # scenes of the training split that no CLIP was trained on

@@ -2,7 +2,7 @@
 
 A picture shows one thing of its class, larger than all else in it. Those to learn from, and the set `usual`, are like
 the training split: things where they usually are. The other sets are to them what ImageNet-V2, -Sketch, -A and -R are
-to ImageNet: the same classes in other circumstances (`altered.py`).
+to ImageNet: the same classes in other circumstances (`world/altered.py`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from random import Random
 
 from PIL import Image
 
-from toyland.altered import as_drawing, distorted, rendered
 from toyland.art import COLOURS, KINDS, PLACES
-from toyland.drawing import draw_scene
-from toyland.scene import UNSEEN_PAIRS, USUAL_PLACES, VARIANTS, Scene, Thing, place_thing
+from toyland.world.altered import as_drawing, distorted, rendered
+from toyland.world.drawing import draw_scene
+from toyland.world.scene import UNSEEN_PAIRS, USUAL_PLACES, VARIANTS, Scene, Thing, place_thing
 
 PIXELS = 128
 # To learn from, to choose settings on, and to report on: none shares a scene with another.

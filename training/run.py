@@ -37,7 +37,7 @@ class Recipe:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a folder's run must share with this one to be resumed."""
+        """Settings that a folder's run must share with this one to be resumed."""
         return {}
 
 

@@ -1,1 +1,5 @@
-"""The page: the only package that imports Gradio. One file per tab, and device.py for where models live."""
+"""The page: the only package that imports Gradio.
+
+tabs/ has a folder per tab, components/ what they are built from, events/ what happens between a press and its answer,
+shared/ pictures, sentences and links, models/ where models are; static/ holds scripts and styles.
+"""

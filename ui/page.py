@@ -11,24 +11,21 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from ui import (
-    compare_tab,
-    device,
-    edit_tab,
-    explain_tab,
-    generate_tab,
-    lesson_section,
-    many_section,
-    photographs,
-    wording,
-    words_tab,
-)
-from ui.compare_events import COMPARE_TAB
-from ui.edit_link import EDIT_TAB
-from ui.endpoints import build_endpoints
-from ui.generate_link import GENERATE_TAB
-from ui.generators import DEFAULT_GENERATOR
-from ui.words_link import WORDS_TAB
+from ui.api import build_endpoints
+from ui.models import device
+from ui.models.generator_jobs import DEFAULT_GENERATOR
+from ui.shared import photographs, text
+from ui.tabs.compare.handlers import COMPARE_TAB
+from ui.tabs.compare.tab import CompareTab
+from ui.tabs.edit.share import EDIT_TAB
+from ui.tabs.edit.tab import EditTab
+from ui.tabs.explain.tab import ExplainTab
+from ui.tabs.generate.share import GENERATE_TAB
+from ui.tabs.generate.tab import GenerateTab
+from ui.tabs.lesson.tab import LessonSection
+from ui.tabs.words.share import WORDS_TAB
+from ui.tabs.words.tab import WordsTab
+from ui.tabs.words_many.tab import ManySection
 
 QUEUE = 200  # visitors who may wait; more are told to come back
 SESSIONS = 300  # visitors whose answers are kept at the same time; the one who was away longest goes first
@@ -40,25 +37,25 @@ FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-s
 def build_page(model: str = device.DEFAULT_MODEL, generator: str = DEFAULT_GENERATOR) -> gr.Blocks:
     """The whole page, not yet served. `model`, `generator`: those that are chosen when it opens."""
     with gr.Blocks(
-        title=wording.TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
+        title=text.TITLE, analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
     ) as page:
         build_endpoints()  # first, so that no handler of the same name takes theirs
-        gr.Markdown(f"# {wording.TITLE}\n{wording.TAGLINE}", elem_id="heading")
+        gr.Markdown(f"# {text.TITLE}\n{text.TAGLINE}", elem_id="heading")
         # Not in their tabs: there the page takes a state that nobody has changed for one that was changed.
         adopted, put = gr.State(None), gr.State(None)
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Explain", id="explain"):
-                explained = explain_tab.build_tab(model)
+                explained = ExplainTab(model)
             with gr.Tab("Compare", id=COMPARE_TAB) as comparing:
-                compare_tab.build_tab(model, tabs, comparing, explained, adopted)
+                CompareTab(model, tabs, comparing, explained.view, explained.default_model, adopted)
             with gr.Tab("Words", id=WORDS_TAB) as worded:
-                asked = words_tab.build_tab(model, tabs, worded, put)
-                many_section.build_section(asked)
-                lesson_section.build_section(worded, asked.model)
+                words = WordsTab(model, tabs, worded, put)
+                ManySection(words)
+                LessonSection(worded, words.model)
             with gr.Tab("Generate", id=GENERATE_TAB) as generating:
-                generated = generate_tab.build_tab(generator, tabs, generating)
+                generated = GenerateTab(generator, tabs, generating)
             with gr.Tab("Edit", id=EDIT_TAB) as editing:
-                edit_tab.build_tab(generator, tabs, editing, generated.run)
+                EditTab(generator, tabs, editing, generated.run)
         gr.Markdown(photographs.credits_line(), elem_id="credits")
     return page.queue(max_size=QUEUE, default_concurrency_limit=4)
 
@@ -103,7 +100,9 @@ def serve(page: gr.Blocks, host: str | None, port: int | None, wait: bool = True
         server_name=host or None,
         server_port=port,
         theme=build_theme(),
-        css_paths=sorted(Path(__file__).parent.glob("*.css"), key=lambda path: path.name != "page.css"),
+        css_paths=sorted(
+            (Path(__file__).parent / "static").glob("*.css"), key=lambda path: path.name != "page.css"
+        ),
         allowed_paths=[
             str(photographs.FOLDER)
         ],  # Gradio serves no other files than those of the current directory

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Tokens:
-    """What enters the last attention of an image tower: values (B, N, D), patches row-major after any
+    """Tokens that enter the last attention of an image tower: values (B, N, D), patches row-major after any
     prefix.
     """
 
@@ -75,7 +75,7 @@ class Layers:
 
     @property
     def tokens(self) -> Tokens:
-        """What `trunk` returns, without the graph."""
+        """Tokens that `trunk` returns, without the graph."""
         return Tokens(self.hidden[-1].detach(), self.grid)
 
 
@@ -195,7 +195,7 @@ def read_out(visual: nn.Module, hidden: Tensor) -> Tensor:
 
 @tower_dispatch
 def head_input(visual: nn.Module, tokens: Tokens) -> Tensor:
-    """What the last linear projection to the joint space is given (B, 1 + P, D'), the pooled row first.
+    """Returns the input (B, 1 + P, D') of the last linear projection to the joint space, the pooled row first.
 
     With `head`, the first row is `pool`, and patches are `dense`; those of a ModifiedResNet, whose pool mixes all
     tokens before the projection, are its value path instead: what a patch is before any pooling.

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor, nn
 
-from explain.attention import AttentionRecorder
+from explain.towers.attention import AttentionRecorder
 from explain.towers.image import (
     Layers,
     Parts,
@@ -92,7 +92,7 @@ def _(visual: ModifiedResNet, hidden: Tensor) -> Tensor:
 
 @head_input.register
 def _(visual: ModifiedResNet, tokens: Tokens) -> Tensor:
-    """What the attention pool mixed for the mean token; of the patches the values, which nothing has mixed."""
+    """Returns what the attention pool mixed for the mean token; of the patches the values, which nothing has mixed."""
     query, key, value = parts(visual, tokens).by_head
     pooled = F.scaled_dot_product_attention(query[:, :, :1], key, value).transpose(1, 2).flatten(-2)
     return torch.cat([pooled, visual.attnpool.v_proj(tokens.values)], dim=1)

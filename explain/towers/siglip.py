@@ -5,7 +5,7 @@ from timm.layers import AttentionPoolLatent
 from timm.models.vision_transformer import VisionTransformer as TimmVisionTransformer
 from torch import Tensor, nn
 
-from explain.attention import AttentionRecorder
+from explain.towers.attention import AttentionRecorder
 from explain.towers.image import (
     Layers,
     Parts,
@@ -134,7 +134,7 @@ def _embed(visual: TimmVisionTransformer, images: Tensor) -> tuple[Tensor, tuple
 
 
 def _finish(visual: TimmVisionTransformer, x: Tensor) -> Tensor:
-    """What the pool does after its attention's projection, and the head."""
+    """Applies what the pool does after its attention's projection, and the head."""
     attn_pool = visual.trunk.attn_pool
     if attn_pool.mlp is not None:
         x = x + attn_pool.mlp(attn_pool.norm(x))

@@ -16,7 +16,7 @@ from timm.models.regnet import RegNet
 from timm.models.resnet import ResNet
 from torch import Tensor, nn
 
-from explain.attention import AttentionRecorder
+from explain.towers.attention import AttentionRecorder
 from explain.towers.image import (
     Layers,
     Parts,
@@ -96,7 +96,7 @@ def _(visual: _Trunk, hidden: Tensor) -> Tensor:
 
 @head_input.register
 def _(visual: _Trunk, tokens: Tokens) -> Tensor:
-    """What the linear projection is given; where the head is no such thing, its output, as for SigLIP."""
+    """Returns the input of the linear projection; where the head is not linear, its output, as for SigLIP."""
     rows = _before_head(visual, torch.cat([_mean(tokens.values), tokens.values], dim=1))
     return rows if _projection(visual) is not None else visual.head(rows)
 

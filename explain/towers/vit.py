@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 
-from explain.attention import AttentionRecorder
+from explain.towers.attention import AttentionRecorder
 from explain.towers.image import (
     Layers,
     Parts,

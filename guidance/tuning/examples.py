@@ -19,14 +19,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from explain.clip import Clip
-from explain.folders import read_folder
-from explain.images import opened
-from guidance.entries import shown, whole
-from guidance.measuring.world import has_module
-from guidance.sampling import MAX_SEED
-from guidance.tuning.loop import HeldOut
-from guidance.tuning.views import encoded, enough
+from explain.clip.model import Clip
+from explain.inputs.captions import has_module
+from explain.inputs.folders import read_folder
+from explain.inputs.images import opened
+from guidance.checks import shown, whole
+from guidance.seeding import MAX_SEED
+from guidance.tuning.crops import encoded, enough
+from guidance.tuning.tune import HeldOut
 
 MAX_SHOTS = 16
 PER_CLASS = 25  # drawn pictures of a class in a set
@@ -36,7 +36,7 @@ Source = Path | str | Image.Image
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """What one seed learns from, and what it is tried on: sets of encoded pictures by name."""
+    """Pictures that one seed learns from, and what it is tried on: sets of encoded pictures by name."""
 
     pictures: tuple[Image.Image, ...]
     labels: tuple[int, ...]

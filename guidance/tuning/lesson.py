@@ -10,15 +10,15 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from explain.clip import Clip
-from guidance.prompts import ContextSettings, PromptLearner, name_notes
+from explain.clip.model import Clip
+from guidance.tuning.crops import ViewBank, encoded
 from guidance.tuning.examples import Draw, Examples
-from guidance.tuning.loop import HeldOut, TuningStep, tune_prompt
 from guidance.tuning.losses import own_relevance
-from guidance.tuning.measuring import Variant
+from guidance.tuning.nearest_words import nearest_words
+from guidance.tuning.prompt_learner import ContextSettings, PromptLearner, name_notes
 from guidance.tuning.saved import as_file
-from guidance.tuning.views import ViewBank, encoded
-from guidance.tuning.vocabulary import nearest_words
+from guidance.tuning.settings import Variant
+from guidance.tuning.tune import HeldOut, TuningStep, tune_prompt
 
 PLAIN, COOP, NAMES = WAYS = ("plain", "coop", "names")
 PHRASING = "a photo of a {}"
@@ -26,7 +26,7 @@ PHRASING = "a photo of a {}"
 
 @dataclass(frozen=True)
 class ClassReading:
-    """Of the pictures of one class: how many there are, the share that find it, and the mean share of the relevance
+    """Figures of one class's pictures: how many there are, the share that find it, and the mean share of the relevance
     that its name has; None where there are none.
     """
 
@@ -38,7 +38,7 @@ class ClassReading:
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of one of WAYS. `accuracy`: over all pictures. `words`: those nearest to the learnt tokens, in their
+    """Result of one of WAYS. `accuracy`: over all pictures. `words`: those nearest to the learnt tokens, in their
     order. `context`: the file that `saved.load_context` reads.
     """
 

@@ -1,4 +1,4 @@
-"""What prompt tuning minimises: that pictures find their class, by prompts whose names count.
+"""Loss of prompt tuning: pictures are to find their class, by prompts whose names count.
 
 Paiss, Chefer, Wolf, "No Token Left Behind", ECCV 2022 (arXiv 2204.04908), one-shot classification. For B pictures of
 classes y and the prompts of C classes, with s_bc the relevance of the class's name in prompt c for picture b,
@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from explain.clip import Clip
-from explain.gradients import per_text
-from explain.textrelevance import RecordedTexts, text_relevance, token_rows
-from guidance.prompts import PromptLearner
+from explain.clip.gradients import per_text
+from explain.clip.model import Clip
+from explain.relevance.texts import RecordedTexts, text_relevance, token_rows
+from guidance.tuning.prompt_learner import PromptLearner
 
 AT_ONCE = 128  # prompts whose own relevance is asked together
 NUMBERS = 2**27  # of dS/dA that are held at once: half a gigabyte in fp32

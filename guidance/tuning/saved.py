@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from explain import towers
-from explain.clip import Clip
-from guidance.entries import shown
-from guidance.prompts import ContextSettings, PromptLearner
+from explain.clip.model import Clip
+from guidance.checks import shown
+from guidance.tuning.prompt_learner import ContextSettings, PromptLearner
 
 KEY = "tokenlight"  # of the text in the header
 MAX_CLASSES = 100_000
@@ -23,7 +23,7 @@ ALLOWED = "allowed: a context that `tune` saved"
 
 
 def as_file(learner: PromptLearner, tuning: Mapping[str, Any] | None = None) -> bytes:
-    """What `save_context` writes. `tuning`: how it was learnt, for people; JSON must be able to hold it."""
+    """Returns what `save_context` writes. `tuning`: how it was learnt, for people; JSON must be able to hold it."""
     from safetensors.torch import save
 
     record = {
@@ -91,7 +91,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Tensor]:
 
 
 def _digest(clip: Clip) -> str:
-    """What tells models apart in whose space of embeddings a context lies."""
+    """Returns a digest of token embeddings: it tells apart models in whose space of embeddings a context lies."""
     ids = clip.tokenize(["a photo of everything that words can say"])
     found = towers.embed(clip.model, ids).detach().float().cpu().contiguous()
     return hashlib.sha256(found.numpy().tobytes()).hexdigest()

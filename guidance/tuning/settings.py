@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from guidance.entries import whole, within
+from guidance.checks import whole, within
+from guidance.tuning.prompt_learner import ContextSettings
 
 MAX_EPOCHS = 1000
 
@@ -49,7 +50,7 @@ class TuningSettings:
         whole("negatives", self.negatives, 1, 100_000)
 
     def notes(self, classes: int) -> tuple[str, ...]:
-        """What has to be said about tuning so many classes."""
+        """Returns notes on tuning so many classes."""
         if not self.weight or classes <= self.negatives + 1:
             return ()
         return (
@@ -62,3 +63,17 @@ class TuningSettings:
         if epoch < self.warmup_epochs:
             return self.warmup_rate
         return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to tune: how many pictures of each class, what is learnt, and how."""
+
+    name: str
+    shots: int = 1
+    context: ContextSettings = field(default_factory=ContextSettings)
+    tuning: TuningSettings = field(default_factory=TuningSettings)
+
+    def with_weight(self, weight: float) -> Variant:
+        """Returns this variant with another lambda."""
+        return replace(self, tuning=replace(self.tuning, weight=weight))

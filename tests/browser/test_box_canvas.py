@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.app_process import PATIENCE, running_app
 from tests.browser.gestures import drag, point, swipe
-from ui.box_canvas import MOST, canvas_value
+from ui.components.box_canvas import MOST, canvas_value
 
 CAT = {"phrase": "red cat", "left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.7}
 CAR = {"phrase": "blue car", "left": 0.6, "top": 0.5, "right": 0.9, "bottom": 0.8}
@@ -26,7 +26,7 @@ APP = """
 import argparse
 import json
 import gradio as gr
-from ui.box_canvas import BoxCanvas
+from ui.components.box_canvas import BoxCanvas
 from ui.page import build_theme
 
 parser = argparse.ArgumentParser()
@@ -48,7 +48,7 @@ with gr.Blocks(analytics_enabled=False) as page:
 
 page.queue(default_concurrency_limit=1).launch(
     server_name=asked.host, server_port=asked.port, theme=build_theme(),
-    css_paths=["ui/page.css", "ui/box_canvas.css"], ssr_mode=False, footer_links=[], run_history=False,
+    css_paths=["ui/static/page.css", "ui/static/box_canvas.css"], ssr_mode=False, footer_links=[], run_history=False,
 )
 """
 

@@ -98,7 +98,7 @@ def test_an_uploaded_picture_is_ranked_once_it_has_a_mask(page, address, tmp_pat
     compared(page)
     page.locator("#compare-picture button[aria-label='Remove Image']").click()
     page.locator("#compare-picture input[type=file]").set_input_files(tmp_path / "mine.png")
-    expect(page.locator(".tl-remark")).to_contain_text("give a mask", timeout=PATIENCE)
+    expect(page.locator(".tl-remark")).to_contain_text("upload one", timeout=PATIENCE)
     expect(page.locator(".tl-tile").nth(1)).to_have_attribute("data-rank", "")
     expect(page.locator("#background")).to_be_hidden()
     page.get_by_text("Where is the thing? Give a mask").click()

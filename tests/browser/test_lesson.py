@@ -8,16 +8,16 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.app_process import PATIENCE, running_app
 from toyland.tasks import TASKS
-from ui.lesson_examples import EXAMPLES, FIRST
-from ui.wording import percent
+from ui.shared.text import percent
+from ui.tabs.lesson.examples import EXAMPLES, FIRST
 
 EXAMPLE = EXAMPLES[FIRST]
 
 ENDLESS = """
 import sys
 from guidance.tuning import settings
-from ui import lessons
-settings.MAX_EPOCHS = lessons.MAX_EPOCHS = 1_000_000
+from ui.tabs.lesson import lesson, tab
+settings.MAX_EPOCHS = lesson.MAX_EPOCHS = tab.MAX_EPOCHS = 1_000_000
 import app
 sys.exit(app.main())
 """

@@ -11,8 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 
 import toyland
 from tests.browser.app_process import PATIENCE, ROOT, running_app
-from ui.asking import GALLERY, SCENES
-from ui.photographs import PHOTOGRAPHS
+from ui.components.picture_chooser import GALLERY, SCENES
+from ui.shared.photographs import PHOTOGRAPHS
 
 SCENE = "?seed=18"
 
@@ -263,7 +263,7 @@ def test_nothing_is_wider_than_the_screen(page, address, width):
 SLOW_DOWNLOAD = """
 import pathlib, sys, time
 import app
-from ui import device
+from ui.models import device
 
 fetch, arrived = device.fetch, pathlib.Path(sys.argv.pop(1))
 

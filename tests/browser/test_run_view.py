@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.app_process import PATIENCE, ROOT, running_app
-from ui.run_view import RunView
+from ui.components.views import RunView
 
 TOTAL = 12  # steps of a run
 PAUSE = 0.2  # seconds between them
@@ -152,7 +152,7 @@ def main() -> None:
         view = RunView()
         for name, run in RUNS.items():
             buttons[name].click(run, outputs=view, show_progress="hidden", api_visibility="private")
-    styles: list[str | Path] = [ROOT / "ui" / name for name in ("page.css", "run_view.css")]
+    styles: list[str | Path] = [ROOT / "ui" / "static" / name for name in ("page.css", "run_view.css")]
     demo.queue().launch(
         server_name=asked.host, server_port=asked.port, css_paths=styles, ssr_mode=False, quiet=True
     )

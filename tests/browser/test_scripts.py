@@ -7,18 +7,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from explain.stability import PhrasedText, RatedWord, Stability
-from ui import wording
-from ui.box_canvas import BoxCanvas, canvas_value
-from ui.drawn_html import DrawnHTML
-from ui.edit_view import EditView
-from ui.lesson_view import LessonView
-from ui.run_view import RunView
-from ui.view import Picture
-from ui.word_picker import WordPicker, picker_value
-from ui.words_drawing import matrix
-from ui.words_matrix import WordsMatrix
-from ui.words_question import WordsAnswer, WordsAsked
+from explain.stability.one_picture import PhrasedText, RatedWord, Stability
+from ui.components.base import DrawnHTML
+from ui.components.box_canvas import BoxCanvas, canvas_value
+from ui.components.views import EditView, LessonView, RunView, WordsMatrix
+from ui.components.word_picker import WordPicker, picker_value
+from ui.shared import text as wording
+from ui.shared.pictures import Picture
+from ui.tabs.words.drawing import matrix
+from ui.tabs.words.question import WordsAnswer, WordsAsked
 
 # Gradio's part: the element, `props` that tell who watches when Python sets them, and events that nobody hears.
 STAND = """([root, script, value]) => {

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.app_process import PATIENCE, running_app
 from tests.browser.test_edit import QUICK, finished, opened
 from tests.browser.test_words import answered
-from ui.asking import GALLERY, SCENES
-from ui.edit_examples import FIRST
-from ui.words_question import suggested_labels
+from ui.components.picture_chooser import GALLERY, SCENES
+from ui.tabs.edit.examples import FIRST
+from ui.tabs.words.question import suggested_labels
 
 LONG = QUICK.replace("steps=3", "steps=1000")
 BOX = {"phrase": "red cat", "left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9}
@@ -20,7 +20,7 @@ BOX = {"phrase": "red cat", "left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9
 SLOW_DOWNLOAD = """
 import pathlib, sys, time
 import app
-from ui import generators
+from ui.models import generator_jobs as generators
 
 fetch, arrived = generators.fetch, pathlib.Path(sys.argv.pop(1))
 
@@ -38,8 +38,8 @@ sys.exit(app.main())
 QUICK_ANSWER = """
 import argparse, time
 import gradio as gr
-from ui import turns
-from ui.box_canvas import BoxCanvas, canvas_value
+from ui.events import requests as turns
+from ui.components.box_canvas import BoxCanvas, canvas_value
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--host")

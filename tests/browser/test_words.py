@@ -7,9 +7,9 @@ from playwright.sync_api import Page, expect
 
 import explain
 import toyland
-from explain.phrasebook import PHRASINGS
+from explain.stability.phrasebook import PHRASINGS
 from tests.browser.app_process import PATIENCE
-from ui.words_examples import FIRST
+from ui.tabs.words.examples import FIRST
 
 LINK = "?tab=words&seed=24&labels=house,+boat,+castle,+tent"
 

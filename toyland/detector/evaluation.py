@@ -11,8 +11,8 @@ from torch import Tensor
 
 from toyland.detector.finding import THRESHOLD, Wanted, f1, find, matches
 from toyland.detector.model import PIXELS, Detector, load_detector
-from toyland.drawing import draw_scene, scene_boxes
-from toyland.scene import Scene, sample_scene
+from toyland.world.drawing import draw_scene, scene_boxes
+from toyland.world.scene import Scene, sample_scene
 
 BATCH = 100
 OVERLAPS = (0.5, 0.75)

@@ -12,7 +12,7 @@ from torchvision.ops import box_iou, nms
 
 from toyland.art import COLOURS, KINDS
 from toyland.detector.model import PIXELS, Detector, corners
-from toyland.drawing import Corners
+from toyland.world.drawing import Corners
 
 THRESHOLD = 0.35  # of the score; chosen on validation scenes
 OVERLAP = 0.5  # boxes that share more are one thing

@@ -70,7 +70,7 @@ class Detector(nn.Module):
         nn.init.constant_(self.sides[-1].bias, -2.0)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the heads read: (B, 64, 16, 16)."""
+        """Returns the features (B, 64, 16, 16) that the heads read."""
         x = self.stem(images)
         return self.last(x + F.interpolate(self.inward(self.around(x)), scale_factor=2.0))
 

@@ -14,11 +14,11 @@ from torch import Tensor
 from torchvision.ops import generalized_box_iou_loss
 
 from toyland.art import COLOURS, KINDS
-from toyland.batches import NumberedBatches, batches_of
-from toyland.clip_data import augmented
+from toyland.clip.data import augmented
 from toyland.detector.model import GRID, PIXELS, Detector, centres, corners, save_detector
-from toyland.drawing import draw_scene, scene_masks
-from toyland.scene import Scene, sample_scene
+from toyland.world.batches import NumberedBatches, batches_of
+from toyland.world.drawing import draw_scene, scene_masks
+from toyland.world.scene import Scene, sample_scene
 from training.run import Recipe, Run, adamw
 
 SPLIT = "balanced"  # every kind in every colour and place: a judge must not be surprised
@@ -114,7 +114,7 @@ class DetectorTraining(Run):
 
 
 def targets(boxes: Tensor, labels: Tensor, pictures: int) -> tuple[Tensor, Tensor]:
-    """What the grid should say of things (N, 4) with labels (N, 3).
+    """Returns what the grid should say of things (N, 4) with labels (N, 3).
 
     Heat (B, kinds, 16, 16) in [0, 1]: 1 in the cell of each centre, less around it the smaller the thing. Owner (B, 16,
     16): the thing whose box the cell must tell, -1 for none; the smaller thing where two claim a cell.

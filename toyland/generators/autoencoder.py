@@ -17,8 +17,8 @@ import torch
 from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
-from toyland.batches import batches_of
 from toyland.generators.scenes import DrawnScenes, as_images
+from toyland.world.batches import batches_of
 from training.run import Recipe, Run, adamw
 
 PIXELS = 64

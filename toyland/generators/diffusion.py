@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from guidance.opening import quiet
+from guidance.generators.hub_folders import quiet
 from toyland.generators.autoencoder import CHANNELS
 from toyland.generators.prompts import CONTEXT_LENGTH
 

@@ -15,11 +15,11 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from toyland.batches import batches_of
 from toyland.generators.autoencoder import PIXELS
 from toyland.generators.diffusion import Denoiser, new_scheduler, save_pipeline
 from toyland.generators.prompts import CONTEXT_LENGTH, caption_tokenizer
 from toyland.generators.scenes import Batch, DrawnScenes, as_images
+from toyland.world.batches import batches_of
 from training.run import Recipe, Run, adamw
 
 POOL = 4096  # scenes

@@ -1,4 +1,4 @@
-"""What generators are worth, by the detector: what it finds in an autoencoder's reconstructions, beside the error of
+"""Evaluation of generators by the detector: what it finds in an autoencoder's reconstructions, beside the error of
 their pixels; and whether pictures of a prompt alone show what it says.
 """
 
@@ -11,11 +11,11 @@ import torch
 from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
-from explain.catalogue import MODELS
-from guidance.boxes import Layout
+from explain.clip.catalogue import MODELS
 from guidance.generating import pictures
-from guidance.loading import open_generator
-from guidance.sampling import Sampling
+from guidance.generators.loading import open_generator
+from guidance.generators.sampling import Sampling
+from guidance.layout.parsing import Layout
 from toyland.detector.evaluation import evaluate_detector
 from toyland.detector.model import load_detector
 from toyland.judging import Judge, Verdict

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toyland.batches import NumberedBatches
-from toyland.captions import plain_caption, write_caption
-from toyland.drawing import draw_scene
-from toyland.scene import SPLITS, Scene, sample_scene
+from toyland.world.batches import NumberedBatches
+from toyland.world.captions import write_caption
+from toyland.world.drawing import draw_scene
+from toyland.world.scene import SPLITS, Scene, plain_caption, sample_scene
 
 FIRST = 400_000_000  # scenes of the training split that no CLIP here was trained on
 SCENES_PER_SEED = 10_000_000

@@ -1,0 +1,1 @@
+"""Trains ECLIP's projection: masked max pooling, guided by free attention (Li et al. 2022)."""

@@ -1,0 +1,1 @@
+"""Measures whether objects stand in their boxes: what is compared, the long run, and its report."""

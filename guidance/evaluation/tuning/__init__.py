@@ -1,0 +1,1 @@
+"""Measures prompt tuning against its rivals: the run, its figures, and its report."""

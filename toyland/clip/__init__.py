@@ -1,0 +1,1 @@
+"""Training and measuring the built-in CLIPs of drawn scenes."""

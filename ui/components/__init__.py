@@ -1,0 +1,1 @@
+"""Building blocks of tabs: components of our own, and groups that several tabs have."""

@@ -1,0 +1,1 @@
+"""Which models answer, where they are, and what is asked of them."""

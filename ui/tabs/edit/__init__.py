@@ -1,0 +1,1 @@
+"""The Edit tab: a picture changed by words and boxes."""

@@ -1,0 +1,1 @@
+"""The Explain tab: a picture, prompts, and a map for each."""

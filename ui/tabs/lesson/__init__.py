@@ -1,0 +1,1 @@
+"""On the Words tab: a model learns classes from a few pictures."""

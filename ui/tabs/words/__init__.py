@@ -1,0 +1,1 @@
+"""The Words tab: labels in many phrasings, about one picture."""

@@ -1,0 +1,1 @@
+"""On the Words tab: the same labels and phrasings about many pictures."""
