@@ -14,9 +14,18 @@ is a cosine for a small c and a dot product for a large one: a place of which th
     a = 1/N sum_n sum_p w_np e_np - mean e     w_n = softmax_p( tau cos(e_np, a) ), from a = m, twice
 
 and the prototype is m / |m| + a / |a|, of unit norm: what such photographs have in common, and which places of them.
+
+**People** are in most photographs, so that what these have in common is no person. Their prototype is the w of a
+logistic regression with several places to one label (multiple-instance learning, Dietterich et al. 1997) at its least:
+
+    mean_n softplus( -s_n (b + 1/T log( 1/P sum_p exp(T w . e_np) )) ) + r |w|^2      s_n = 1 with people, -1 without
+
+both kinds of photographs weighing the same.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +34,8 @@ from torch import Tensor, nn
 CONSTANT = 0.5  # c, of the median norm of places
 SHARPNESS = 20.0  # tau
 ROUNDS = 2
+PLACES = 3.0  # T of the regression: 0 asks for the mean place, infinity for the best one
+RIDGE = 2e-3  # r
 BATCH = 512  # photographs
 
 
@@ -69,6 +80,28 @@ def prototypes(places: Tensor, having: Tensor, head: nn.Linear) -> Tensor:
             aimed = _unit(torch.einsum("np,npd->d", weights, theirs) / len(theirs) - mean_place)
         found.append(_unit(common + aimed))
     return torch.stack(found)
+
+
+def found_somewhere(places: Tensor, having: Tensor, head: nn.Linear) -> Tensor:
+    """The direction (D,) of unit norm by which photographs (N, P, .) that have something (N,) are told from the others
+    at some of their places. Both kinds are needed.
+    """
+    with torch.no_grad():
+        dense = torch.cat([F.normalize(head(part.float()), dim=-1) for part in places.split(BATCH)])
+    direction, bias = torch.zeros(dense.shape[-1], requires_grad=True), torch.zeros((), requires_grad=True)
+    sign, weights = having.float() * 2 - 1, torch.where(having, 0.5 / having.sum(), 0.5 / (~having).sum())
+    optimizer = torch.optim.LBFGS([direction, bias], max_iter=150, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        cosines = dense[..., :-1] @ direction[:-1]  # without the constant
+        score = bias + ((PLACES * cosines).logsumexp(1) - math.log(dense.shape[1])) / PLACES
+        found = (weights * F.softplus(-sign * score)).sum() + RIDGE * direction.square().sum()
+        found.backward()
+        return found
+
+    optimizer.step(loss)  # type: ignore[arg-type]
+    return _unit(direction.detach())
 
 
 def _unit(vector: Tensor) -> Tensor:

@@ -83,6 +83,11 @@ def subjects(data: Path, half: str) -> Iterator[Subject]:
         yield Subject(read_image(path), things)
 
 
+def largest(masks: dict[str, np.ndarray]) -> str:
+    """The class of the largest mask."""
+    return max(masks, key=lambda name: masks[name].sum())
+
+
 def with_article(name: str) -> str:
     """The name of a class as a prompt: "a dog", "an apple"."""
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from explain import Clip, read_image
 from explain.evaluation.maps import DRAWS, Scores, as_row, evaluate
-from photographs.data import COMMON, masked_photos, retrieval_photos, subjects, with_article
+from photographs.data import COMMON, largest, masked_photos, retrieval_photos, subjects, with_article
 
 BATCH = 32
 RANKS = (1, 5, 10)
@@ -58,16 +58,11 @@ def naming(clip: Clip, data: Path, half: str) -> dict[str, float]:
     scores = (_encode(clip, [path for path, _ in photos]) @ _read(clip, map(with_article, names)).T).numpy()
     common = [name for name in names if len(there[name]) >= COMMON]
     precisions = [average_precision(scores[:, names.index(name)], there[name]) for name in common]
-    # The largest object that covers no more of the picture than is measured: a table that fills it names nothing.
-    largest = {
-        number: max(masks, key=lambda name: masks[name].sum())
-        for number, (_, masks) in enumerate(photos)
-        if masks
-    }
+    wanted = {number: largest(masks) for number, (_, masks) in enumerate(photos) if masks}
     return {
         "presence": _round(np.mean(precisions)),
         "chance": _round(np.mean([len(there[name]) / len(photos) for name in common])),
-        "largest": _round(np.mean([names[scores[k].argmax()] == name for k, name in largest.items()])),
+        "largest": _round(np.mean([names[scores[k].argmax()] == name for k, name in wanted.items()])),
     }
 
 

@@ -10,8 +10,8 @@ L_places: InfoNCE of captions, with a soft maximum over a photograph's P places 
 
 so that a few places are enough, as in multiple-instance learning. L_maps: 1 - r, for r the correlation over places of a
 class's name with the trunk's own classifier, in photographs that it is sure of (class activation maps, Zhou et al.
-2016). L_taught: 1 - cos of every text with what earlier runs make of it (`teachers.py`), where there are any. The
-pooled feature of some photographs is that of a part of them, so that no photograph is always the same.
+2016). L_taught: 1 - cos of every text but "a person" with what earlier runs make of it (`teachers.py`), where there
+are any. The pooled feature of some photographs is that of a part of them, so that no photograph is always the same.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from explain.towers import text_features
 from photographs import clip_model
 from photographs.backbone import features, pretrained
 from photographs.captions import Vocabulary, caption_of, known_words
-from photographs.closed_form import closed_form_head, prototypes
+from photographs.closed_form import closed_form_head, found_somewhere, prototypes
 from photographs.data import training_photos
 from photographs.losses import a_part, correlation, seen_parts, soft_maximum
 from photographs.names import CLASSES, SURE, Names, class_features
@@ -45,6 +45,8 @@ from training.run import Recipe, Run, adamw
 from training.tokenizer import train_tokenizer
 
 CHUNK = 128  # texts of one run of the tower, alike in length
+PEOPLE = 8  # of a step's terms ask for "person", as ImageNet has no such class
+DESCRIBED = 5  # captions that would name a person if there were one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +161,7 @@ class PhotoTraining(Run):
             known = sorted(known_words(self.photos) | self.names.words)
             (folder / "words.txt").write_text("\n".join(known) + "\n")
         head = closed_form_head(self.places, self.vocabulary.having, clip_model.EMBED_DIM)
-        self.prototypes = prototypes(self.places, self.vocabulary.having, head).to(device)
+        self.prototypes = self._prototypes(head).to(device)
         self.teachers = Teachers(teachers, device) if teachers else None
         if self.progress.step == 0:
             model.head.load_state_dict(self.teachers.head() if self.teachers else head.state_dict())
@@ -221,6 +223,16 @@ class PhotoTraining(Run):
     def export(self) -> None:
         clip_model.save(self.trunk, self.ema, self.folder)
 
+    def _prototypes(self, head: nn.Linear) -> Tensor:
+        """Unit vectors (T, D) of all terms; that of people from photographs with many captions."""
+        having = self.vocabulary.having
+        found = prototypes(self.places, having, head)
+        described = [row for row, photo in enumerate(self.photos) if len(photo.captions) >= DESCRIBED]
+        person = self.vocabulary.person
+        if person is not None and len(set(having[described, person].tolist())) == 2:
+            found[person] = found_somewhere(self.places[described], having[described, person], head)
+        return found
+
     def _batch(self, photos: list[int], rng: Random) -> Batch:
         classes = rng.sample(range(CLASSES), self.recipe.names)
         stand_ins = [
@@ -229,8 +241,8 @@ class PhotoTraining(Run):
         there = sorted({term for photo in photos for term in self.vocabulary.of[photo]})
         terms = rng.sample(there, min(self.recipe.terms, len(there)))
         person = self.vocabulary.person
-        if person in there and person not in terms:
-            terms[0] = person  # asked for in every step, as ImageNet has no such class
+        if person in there:
+            terms = [person] * min(PEOPLE, len(terms)) + [term for term in terms if term != person][PEOPLE:]
         return Batch(
             photos,
             [caption_of(self.photos[photo], rng) for photo in photos],
@@ -260,11 +272,16 @@ class PhotoTraining(Run):
         return 1 - correlation(known, said).mean()
 
     def _taught_loss(self, batch: Batch, texts: Tensor) -> Tensor:
-        """How far texts (T, D) are from what the teachers make of them; 0 without teachers."""
+        """How far texts (T, D) but "a person" are from what the teachers make of them; 0 without teachers."""
         if self.teachers is None:
             return texts.new_zeros(())
-        theirs = self.teachers.read(batch.captions + batch.names + batch.texts).to(texts)
-        return 1 - (texts * theirs).sum(1).mean()
+        numbers = [None] * (len(batch.captions) + len(batch.names)) + batch.terms
+        rows = [
+            row for row, number in enumerate(numbers) if number is None or number != self.vocabulary.person
+        ]
+        asked = [*batch.captions, *batch.names, *batch.texts]
+        theirs = self.teachers.read([asked[row] for row in rows]).to(texts)
+        return 1 - (texts[rows] * theirs).sum(1).mean()
 
     def _read(self, texts: list[str]) -> Tensor:
         """Features (T, D) of unit norm, read in chunks of like length, as attention pays for the longest."""

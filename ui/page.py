@@ -103,12 +103,9 @@ def serve(page: gr.Blocks, host: str | None, port: int | None, wait: bool = True
         css_paths=sorted(
             (Path(__file__).parent / "static").glob("*.css"), key=lambda path: path.name != "page.css"
         ),
-        allowed_paths=[
-            str(photographs.FOLDER)
-        ],  # Gradio serves no other files than those of the current directory
+        allowed_paths=[str(photographs.FOLDER)],  # all else must be in the current directory
         max_file_size=UPLOAD_LIMIT,
-        max_threads=QUEUE
-        + 40,  # Gradio counts a visitor who waits for a download as one, though none is held
+        max_threads=QUEUE + 40,  # who waits for a download counts as one, though none is held
         state_session_capacity=SESSIONS,
         footer_links=["api"],
         run_history=False,  # nothing of what a visitor does is kept, not even in the browser

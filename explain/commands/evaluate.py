@@ -67,9 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure maps against exact masks, and against the model.",
     )
     parser.add_argument(
-        "--data", required=True, help="toyland, or a folder of PASCAL VOC, COCO or ImageNet-S"
+        "--data", required=True, help="toyland, photographs, or a folder of PASCAL VOC, COCO or ImageNet-S"
     )
-    parser.add_argument("--split", default="test", help="of toyland: test, test-usual, validation, ...")
+    parser.add_argument("--split", default="test", help="test, validation, and of toyland test-usual")
     parser.add_argument("--model", default="toy-vit", help="a model of the catalogue, or a model directory")
     parser.add_argument("--methods", nargs="*", default=(), help="default: all but the slow ones")
     parser.add_argument("--pictures", type=int, default=1000, help="how many to report (default: 1000)")

@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m explain train-eclip", description="Train ECLIP's projection for a model."
     )
     parser.add_argument("--model", default="toy-vit", help="a model of the catalogue, or a model directory")
-    parser.add_argument("--data", required=True, help="a .csv with columns image and caption, or toyland")
+    parser.add_argument(
+        "--data", required=True, help="a .csv with columns image and caption, toyland or photographs"
+    )
     parser.add_argument(
         "--out",
         type=Path,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from explain.automatic import for_scenes, load
+from explain.automatic import load
 from explain.clip.catalogue import AUTOMATIC
 from explain.clip.model import Clip
 from explain.commands.console import Progress, ended
@@ -21,6 +21,8 @@ from explain.stability.one_picture import LEFT_OUT, Stability, check_threshold, 
 from explain.stability.phrasebook import PHRASINGS
 from explain.stability.phrasings import read_labels, read_phrasings
 from explain.stability.report import as_record, as_text
+
+SEEN = (256, 256)  # how large a package draws the picture by which a model is chosen
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,14 +47,13 @@ def _model(options: argparse.Namespace) -> Clip:
     """The model that is named, or the one that fits the pictures: of several, the first."""
     if options.model != AUTOMATIC:
         return load(options.model, options.device)
-    if drawn(options.pictures) is not None:
-        return load(for_scenes().model, options.device)
-    path = Path(options.pictures)
-    image = (
-        next((one.image for one in read_folder(path).readable([])), None)
-        if path.is_dir()
-        else read_image(path)
-    )
+    source, path = drawn(options.pictures), Path(options.pictures)
+    if source is not None:
+        image = next((image for image, _ in source.singles(options.split, SEEN, 1)), None)
+    elif path.is_dir():
+        image = next((one.image for one in read_folder(path).readable([])), None)
+    else:
+        image = read_image(path)
     return load(AUTOMATIC, options.device, image=image)
 
 
@@ -91,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m explain words",
         description="Labels in many phrasings: what CLIP decides, and which words it uses.",
     )
-    parser.add_argument("pictures", help="a picture, a folder of pictures, a folder per class, or toyland")
+    parser.add_argument(
+        "pictures", help="a picture, a folder of pictures, a folder per class, toyland or photographs"
+    )
     parser.add_argument(
         "--labels",
         nargs="+",
@@ -121,7 +124,9 @@ def _parser() -> argparse.ArgumentParser:
         "--leave-out",
         help=f"for one picture: whose words are left out one by one: {', '.join(LEFT_OUT)} (default: decided)",
     )
-    parser.add_argument("--count", type=int, default=500, help="of toyland: how many pictures (default: 500)")
-    parser.add_argument("--split", default="test", help="of toyland: test, test-usual, validation, ...")
+    parser.add_argument(
+        "--count", type=int, default=500, help="of a package's: how many (default: %(default)s)"
+    )
+    parser.add_argument("--split", default="test", help="test, validation, and of toyland test-usual")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -19,11 +19,11 @@ from photographs import backbone, captions, clip_model, evaluation, scenes
 from photographs import training as module
 from photographs.__main__ import main
 from photographs.captions import Vocabulary, caption_of, terms
-from photographs.closed_form import closed_form_head, prototypes
+from photographs.closed_form import closed_form_head, found_somewhere, prototypes
 from photographs.data import Photo, masked_photos, retrieval_photos, subjects, training_photos, with_article
 from photographs.losses import correlation, soft_maximum
 from photographs.names import CLASSES, RANGES, Names, class_features
-from photographs.pictures import captioned, data_folder, labelled
+from photographs.pictures import captioned, data_folder, labelled, singles
 from photographs.training import PhotoRecipe, PhotoTraining
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
@@ -139,6 +139,10 @@ def test_the_folder_is_named_or_in_the_environment(data, monkeypatch, tmp_path):
     assert len(list(labelled("test", (320, 320), 2, 1))) == 2
     with pytest.raises(ValueError, match="unknown split 'x'"):
         labelled("x", (320, 320), 1)
+    assert [name for _, name in singles("test", (320, 320), 9)] == ["dog"] * 3  # the last shows nothing
+    assert len(list(singles("validation", (320, 320), 2))) == 2
+    with pytest.raises(ValueError, match="unknown split 'x'"):
+        singles("x", (320, 320), 1)
     stream = captioned((320, 320))
     texts = {next(stream).caption for _ in range(60)}
     assert "A blue box on a table." in texts
@@ -270,6 +274,23 @@ def test_a_prototype_points_to_the_places_that_its_photographs_share():
     assert float(found.norm()) == pytest.approx(1)
     assert float(found[0, 3]) > 0.95
     assert float(found[0, -1]) == 0  # no part along the constant
+
+
+def test_people_are_told_by_some_of_their_places_though_most_photographs_have_them():
+    places = 0.2 * torch.randn(200, 9, 5, generator=torch.Generator().manual_seed(0))
+    places[..., 0] += 1  # what every photograph has
+    having = torch.arange(200) % 4 != 0
+    places[having, torch.arange(200)[having] % 9, 3] += 2  # one place of theirs
+    head = torch.nn.Linear(5, 6)
+    with torch.no_grad():
+        head.weight.copy_(torch.eye(6, 5))
+        head.bias.copy_(torch.tensor([0.0, 0, 0, 0, 0, 0.5]))
+    direction = found_somewhere(places, having, head)
+    assert float(direction.norm()) == pytest.approx(1)
+    assert float(direction[-1]) == 0
+    best = (F.normalize(head(places), dim=-1) @ direction).argmax(1)
+    assert float((best == torch.arange(200) % 9)[having].float().mean()) > 0.95
+    assert torch.equal(found_somewhere(places, having, head), direction)
 
 
 def test_a_training_learns_resumes_and_leaves_a_checkpoint(data, random_trunk, tmp_path, monkeypatch):
