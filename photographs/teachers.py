@@ -1,7 +1,8 @@
 """Earlier runs of other seeds as teachers of another: knowledge distillation (Hinton, Vinyals, Dean, arXiv 1503.02531).
 
 All runs begin with the same head, which hardly moves, so that their texts lie in one space: a text's mean over them is
-the answer of all together. What each run learnt by heart of few photographs differs, and what they agree on stays.
+the answer of all together. What each run learnt by heart of few photographs differs, and what they agree on stays. The
+pupil of a single run begins as that run, and changes only what the other losses ask.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ class Teachers:
         """The mean of their heads, as a state of nn.Linear."""
         states = [clip.model.visual.head.proj.state_dict() for clip in self._clips]
         return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
+
+    def tower(self) -> dict[str, Tensor]:
+        """The first one's text tower and temperature, under the names that they have in training."""
+        model = self._clips[0].model
+        text = {f"text.{name}": value for name, value in model.text.state_dict().items()}
+        return text | {"logit_scale": model.logit_scale.detach()}
 
     @torch.no_grad()
     def read(self, texts: Sequence[str]) -> Tensor:

@@ -41,11 +41,12 @@ from photographs.losses import a_part, correlation, seen_parts, soft_maximum
 from photographs.names import CLASSES, SURE, Names, class_features
 from photographs.teachers import Teachers
 from training.contrastive import contrastive_loss, symmetric_loss
-from training.run import Recipe, Run, adamw
+from training.run import Recipe, Run, adamw, averageable
 from training.tokenizer import train_tokenizer
 
 CHUNK = 128  # texts of one run of the tower, alike in length
 PEOPLE = 8  # of a step's terms ask for "person", as ImageNet has no such class
+TOKENS = "tokenizer.json"
 DESCRIBED = 5  # captions that would name a person if there were one
 
 
@@ -155,17 +156,22 @@ class PhotoTraining(Run):
         sure, classes = classifier(pooled).softmax(1).max(1)
         for number in (sure > SURE).nonzero().flatten().tolist():
             self.stand_ins[int(classes[number])].append(number)
-        if not (folder / "tokenizer.json").is_file():
+        if not (folder / TOKENS).is_file():
             texts = [text for photo in self.photos for text in (*photo.captions, *photo.statements)]
             train_tokenizer(texts + self.names.texts, folder, clip_model.PIECES)
             known = sorted(known_words(self.photos) | self.names.words)
             (folder / "words.txt").write_text("\n".join(known) + "\n")
         head = closed_form_head(self.places, self.vocabulary.having, clip_model.EMBED_DIM)
-        self.prototypes = self._prototypes(head).to(device)
         self.teachers = Teachers(teachers, device) if teachers else None
-        if self.progress.step == 0:
-            model.head.load_state_dict(self.teachers.head() if self.teachers else head.state_dict())
-            self.ema |= {f"head.{name}": value.clone() for name, value in model.head.state_dict().items()}
+        if self.teachers:
+            head.load_state_dict(self.teachers.head())
+        model.head.load_state_dict(head.state_dict())
+        if self.teachers and len(teachers) == 1:
+            if (teachers[0] / TOKENS).read_bytes() != (folder / TOKENS).read_bytes():
+                raise ValueError(f"{teachers[0].name} cannot be gone on from: it cuts texts into other pieces")
+            model.load_state_dict(self.teachers.tower(), strict=False)
+        self.ema = {name: averageable(value) for name, value in model.state_dict().items()}
+        self.prototypes = self._prototypes(head).to(device)
         clip_model.save(self.trunk, self.ema, folder)
         self.tokenizer = get_tokenizer(f"local-dir:{folder}")
         self._ids: dict[str, Tensor] = {}

@@ -339,6 +339,15 @@ def test_a_run_learns_from_earlier_ones(data, random_trunk, tmp_path, monkeypatc
     mean = sum(clip.encode_texts(clip.tokenize(texts)) for clip in (one, two))
     torch.testing.assert_close(pupil.teachers.read(texts), F.normalize(mean, dim=-1), atol=1e-5, rtol=0)
     assert pupil.recipe.taught_weight > 0
+    going_on = PhotoTraining(recipe(pictures=8, seed=3), tmp_path / "on", "cpu", data, teachers=folders[:1])
+    going_on.save()
+    same = explain.load(tmp_path / "on", device="cpu")
+    torch.testing.assert_close(
+        same.encode_texts(same.tokenize(texts)), one.encode_texts(one.tokenize(texts)), atol=2e-3, rtol=0
+    )
+    (folders[1] / "tokenizer.json").write_text((folders[1] / "tokenizer.json").read_text() + "\n")
+    with pytest.raises(ValueError, match="two cannot be gone on from"):
+        PhotoTraining(recipe(pictures=8), tmp_path / "not", "cpu", data, teachers=folders[1:])
     alone = PhotoTraining(recipe(pictures=8), tmp_path / "alone", "cpu", data)
     assert alone.loss(batch)[1]["taught"] == 0
 
