@@ -75,7 +75,8 @@ def _drawn(drawing, split: str, pictures: int, size: tuple[int, int]) -> Picture
     def read(first: int, stop: int, skipped: list[str]) -> Iterator[tuple[int, Subject]]:
         return enumerate(drawing.labelled(split, size, stop - first, first), first)
 
-    next(drawing.labelled(split, size, 1, pictures - 1))  # the last one can be had, before hours of work
+    if next(drawing.labelled(split, size, 1, pictures - 1), None) is None:  # before hours of work
+        pictures = sum(1 for _ in drawing.labelled(split, size, pictures))  # as many as there are
     return Pictures(pictures, read)
 
 

@@ -218,6 +218,25 @@ def test_the_results_quote_the_methods(name):
     assert report["against_itsm"]["eclip"]["low"] > 0
 
 
+def test_the_results_on_photographs_quote_the_methods():
+    report = json.loads((ROOT / "assets" / "models" / "photo" / "methods.json").read_text())
+    assert (report["model"], report["data"], report["split"], report["pictures"]) == (
+        "photo",
+        "photographs",
+        "test",
+        166,
+    )
+    text = (ROOT / "docs" / "results" / "photographs.md").read_text(encoding="utf-8")
+    for row in report["rows"]:
+        quoted = " | ".join(f"{row[key]:.1f}" for key in ("msc", "miou", "pointing"))
+        assert f"| {quoted} |" in text, row["method"]
+    for name in ("eclip", "itsm_reversed"):
+        found = {key: f"{value:+.1f}" for key, value in report["against_itsm"][name].items()}
+        assert f"{found['difference']} points of IoU ({found['low']} to {found['high']})" in " ".join(
+            text.split()
+        )
+
+
 def test_front_matter_names_the_tested_gradio_and_a_short_description():
     front = (ROOT / "README.md").read_text(encoding="utf-8").split("---")[1]
     assert "sdk: gradio" in front

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 import explain
 from explain.evaluation.maps import Scores
+from explain.evaluation.subjects import tuning_and_testing
 from photographs import backbone, captions, clip_model, evaluation, scenes
 from photographs import training as module
 from photographs.__main__ import main
@@ -137,6 +138,10 @@ def test_the_folder_is_named_or_in_the_environment(data, monkeypatch, tmp_path):
     monkeypatch.setenv("TOKENLIGHT_PHOTOS", str(data))
     assert data_folder() == data
     assert len(list(labelled("test", (320, 320), 2, 1))) == 2
+    assert [half.count for half in tuning_and_testing("photographs", "test", 99, (320, 320))] == [
+        4,
+        4,
+    ]  # all there are
     with pytest.raises(ValueError, match="unknown split 'x'"):
         labelled("x", (320, 320), 1)
     assert [name for _, name in singles("test", (320, 320), 9)] == ["dog"] * 3  # the last shows nothing
