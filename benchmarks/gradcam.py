@@ -103,6 +103,16 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
+def exact_difference(clip: Clip, image: Tensor, prompts: list[str]) -> float:
+    """`difference` of both in fp64, where no rounding is left: in fp32 it depends on the processor's kernels."""
+    clip.model.double()
+    try:
+        given = (clip, image.double(), text_features(clip, prompts))
+        return difference(ours(*given)(), theirs(*given, batched=False, frozen=True)())
+    finally:
+        clip.model.float()
+
+
 def text_features(clip: Clip, prompts: list[str]) -> Tensor:
     """(T, D), unit norm, by open_clip's own encoder."""
     with torch.no_grad():
