@@ -24,8 +24,8 @@ from photographs.data import masked_photos, retrieval_photos, training_photos
 
 SIZES = (64, 96, 128, 256, 512)
 QUALITIES = (40, 60, 75, 90)
-COUNT = 3000  # pictures of each kind to learn from
-TRIED = 500  # and to try on
+COUNT = 700  # pictures of each kind to learn from
+TRIED = 300  # and to try on
 SHARPNESS = 20.0  # of the logit, per unit of the feature
 RIDGE = 1e-4
 
