@@ -168,7 +168,9 @@ class PhotoTraining(Run):
         model.head.load_state_dict(head.state_dict())
         if self.teachers and len(teachers) == 1:
             if (teachers[0] / TOKENS).read_bytes() != (folder / TOKENS).read_bytes():
-                raise ValueError(f"{teachers[0].name} cannot be gone on from: it cuts texts into other pieces")
+                raise ValueError(
+                    f"{teachers[0].name} cannot be gone on from: it cuts texts into other pieces"
+                )
             model.load_state_dict(self.teachers.tower(), strict=False)
         self.ema = {name: averageable(value) for name, value in model.state_dict().items()}
         self.prototypes = self._prototypes(head).to(device)
